@@ -1,0 +1,85 @@
+import type { Clock } from './clock.ts'
+import type { Logger } from './logger.ts'
+
+/**
+ * What a source calls a state of its content: an ETag, a revision, a date. Opaque, compared for equality only, and
+ * meaningful only for the source that it came from.
+ */
+export type Version = string
+
+/** Content codings that we can undo, by their registered names (RFC 9110 §8.4.1, RFC 8878). */
+export type Encoding = 'gzip' | 'deflate' | 'br' | 'zstd'
+
+/** Handed to each call of a fetcher. Whatever waits must stop waiting when `signal` is aborted. */
+export interface FetchContext {
+	readonly signal: AbortSignal
+	readonly clock: Clock
+	readonly logger: Logger
+	/** Bytes received so far, before decompression, and how many there will be, where that is known. */
+	onProgress?(received: number, total?: number): void
+}
+
+/** What the source says about how long its answer may be used. All in milliseconds from now. */
+export interface Freshness {
+	/** The source need not be asked again before this has passed (HTTP `max-age` less `Age`, or `Expires`). */
+	readonly freshFor?: number | undefined
+	/** The content may be used without a successful refresh for this long (`stale-if-error`, `must-revalidate`). */
+	readonly usableFor?: number | undefined
+	/** The source forbids keeping the content beyond this process's memory (HTTP `no-store`). */
+	readonly noStore?: boolean | undefined
+}
+
+/** A body on its way, with the version that came *with these bytes*. */
+export interface DownloadedBody extends Freshness {
+	readonly body: Uint8Array | AsyncIterable<Uint8Array>
+	/** Left out where the source has no validator; the term then goes by a digest of the bytes. */
+	readonly version?: Version | undefined
+	/** The number of bytes in `body`, where the source tells. Checked: fewer or more is `FETCH_INCOMPLETE`. */
+	readonly size?: number | undefined
+	/** The content coding under which the bytes travel (HTTP and S3 `Content-Encoding`). The gate undoes it. */
+	readonly encoding?: Encoding | undefined
+	/** Gives the body up without reading it to its end, and frees its connection or file. */
+	cancel?(): void | Promise<void>
+}
+
+/** A value that needs no bytes: it skips decompression and `deserialize`, and is validated like any other. */
+export interface DownloadedValue extends Freshness {
+	readonly value: unknown
+	readonly version: Version
+}
+
+export type Download = DownloadedBody | DownloadedValue
+
+/** The source still holds the version that it was asked about. */
+export interface NotModified extends Freshness {
+	readonly notModified: true
+}
+
+/**
+ * Where a term comes from. Three methods are enough; `downloadIfChanged` saves a request, `watch` saves the waiting.
+ *
+ * A fetcher reports failure by rejecting, best with a `RemoteTermError` whose `FETCH_*` code says what kind it was
+ * (`FailoverFetcher` goes by it). It never retries, schedules or caches by itself: the term does.
+ *
+ * `fetcherConformance` from `remote-term/testing` is this contract as a test suite.
+ */
+export interface Fetcher {
+	/** Checks options and credentials. Called once, before anything else; called again only if it rejected. */
+	init(context: FetchContext): Promise<void>
+	/** The version that the source holds now. A source without versions answers something new each time. */
+	currentVersion(context: FetchContext): Promise<Version>
+	download(context: FetchContext): Promise<Download>
+	/** One round trip instead of two. `known` may come from an earlier process, or from another source. */
+	downloadIfChanged?(known: Version | undefined, context: FetchContext): Promise<Download | NotModified>
+	/**
+	 * Calls `onChange` whenever the content may have changed: too often is allowed, too rarely is what polling
+	 * remains for. Ends when it is disposed of or `context.signal` is aborted; after that `onChange` is not called.
+	 */
+	watch?(onChange: () => void, context: FetchContext): Disposable
+	/** Frees what `init` took. Called once, last. */
+	close?(): Promise<void>
+}
+
+export const isNotModified = (answer: Download | NotModified): answer is NotModified =>
+	'notModified' in answer
+export const isValue = (answer: Download): answer is DownloadedValue => 'value' in answer

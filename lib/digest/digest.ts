@@ -1,0 +1,6 @@
+/** A running SHA-256 over bytes that arrive in pieces. */
+export interface Digest {
+	update(chunk: Uint8Array): void
+	/** Lower-case hexadecimal. Called once, last. */
+	hex(): Promise<string>
+}

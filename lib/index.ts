@@ -1,0 +1,15 @@
+export { RemoteTermError, type ErrorCode, type ErrorIssue } from './core/errors.ts'
+export type { Clock, Timer } from './core/clock.ts'
+export type { Logger, LogFields } from './core/logger.ts'
+export type {
+	Download,
+	DownloadedBody,
+	DownloadedValue,
+	Encoding,
+	FetchContext,
+	Fetcher,
+	Freshness,
+	NotModified,
+	Version,
+} from './core/fetcher.ts'
+export type { Schema } from './core/standard-schema.ts'
