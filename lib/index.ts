@@ -13,3 +13,8 @@ export type {
 	Version,
 } from './core/fetcher.ts'
 export type { Schema } from './core/standard-schema.ts'
+export { createTerm, type CreateTermOptions } from './term/create-term.ts'
+export type { Outcome, PutInfo, Steps, TermEvents } from './term/events.ts'
+export type { Health, TermStatus, ValueSource } from './term/health.ts'
+export type { RemoteTermOptions } from './term/options.ts'
+export { RemoteTerm } from './term/remote-term.ts'

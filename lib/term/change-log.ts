@@ -1,0 +1,57 @@
+import type { ErrorCode } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Outcome } from './events.ts'
+
+/** Logs changes of state, not polls: an outage is two lines, its beginning and its end, however long it lasts. */
+export class ChangeLog {
+	readonly #name: string
+	readonly #logger: Logger
+	#failingWith: ErrorCode | undefined
+	#failures = 0
+
+	constructor(name: string, logger: Logger) {
+		this.#name = name
+		this.#logger = logger
+	}
+
+	note(outcome: Outcome): void {
+		const term = this.#name
+		if (outcome.status === 'failed') {
+			const { error, version } = outcome
+			this.#failures++
+			if (error.code !== this.#failingWith) {
+				this.#logger.warn(`${term} cannot be refreshed; the value in place stays: ${error.message}`, {
+					term,
+					version,
+					error,
+				})
+			}
+			this.#failingWith = error.code
+			return
+		}
+		if (this.#failures > 0)
+			this.#logger.info(`${term} is refreshed again, after ${this.#failures} failures`, {
+				term,
+				version: outcome.version,
+			})
+		this.#failures = 0
+		this.#failingWith = undefined
+		if (outcome.status === 'updated') {
+			const { version, previousVersion, bytes, inflatedBytes, durationMs } = outcome
+			this.#logger.info(`${term} has a new value`, {
+				term,
+				version,
+				previousVersion,
+				bytes,
+				inflatedBytes,
+				durationMs,
+			})
+		}
+	}
+
+	stale(): void {
+		this.#logger.warn(`${this.#name} is stale: its source has not confirmed it for too long`, {
+			term: this.#name,
+		})
+	}
+}

@@ -1,0 +1,62 @@
+import type { Version } from '../core/fetcher.ts'
+import type { RemoteTermError } from '../core/errors.ts'
+
+/**
+ * - `idle`: not started
+ * - `starting`: started, no value yet, and nothing has failed yet
+ * - `ready`: a value is in place, and the last refresh confirmed or replaced it
+ * - `failing`: the last refresh failed; a value may be in place all the same (see `ready`)
+ * - `stale`: the value in place has gone unconfirmed for longer than `staleAfter`
+ * - `stopped`: `stop()` was called; the value in place is no longer refreshed
+ */
+export type TermStatus = 'idle' | 'starting' | 'ready' | 'failing' | 'stale' | 'stopped'
+
+/** Where the value in place came from. */
+export type ValueSource = 'remote' | 'initial'
+
+/** All dates are milliseconds since the Unix epoch, all spans milliseconds. Nothing in here is a secret. */
+export interface Health {
+	readonly name: string
+	readonly status: TermStatus
+	/** When `status` became what it is. */
+	readonly since: number
+	/** A value is in place, so `get()` returns one. */
+	readonly ready: boolean
+	/** The version of the value in place; `undefined` for none and for `initial`. */
+	readonly version: Version | undefined
+	readonly source: ValueSource | undefined
+	/** When the source last confirmed or replaced the value. */
+	readonly lastSuccessAt: number | undefined
+	/** How long ago that was, measured by a clock that does not jump. */
+	readonly ageMs: number | undefined
+	readonly stale: boolean
+	/** A refresh is under way. */
+	readonly refreshing: boolean
+	/** When the next refresh begins; `undefined` while one is under way, and where none is due. */
+	readonly nextRefreshAt: number | undefined
+	readonly consecutiveFailures: number
+	/** The last failure, kept after recovery: `consecutiveFailures` says whether it is over. */
+	readonly lastError: RemoteTermError | undefined
+	readonly lastErrorAt: number | undefined
+	/** A version that the source holds and that was refused for its content, while the source still holds it. */
+	readonly refusedVersion: Version | undefined
+}
+
+/** What the status is derived from. Times are monotonic. */
+export interface StatusFacts {
+	readonly phase: 'idle' | 'started' | 'stopped'
+	readonly hasValue: boolean
+	readonly consecutiveFailures: number
+	/** When the value in place becomes stale unless it is confirmed; `undefined`: never. */
+	readonly staleAt: number | undefined
+}
+
+export const statusOf = (
+	{ phase, hasValue, consecutiveFailures, staleAt }: StatusFacts,
+	now: number,
+): TermStatus => {
+	if (phase !== 'started') return phase
+	if (hasValue && staleAt !== undefined && now >= staleAt) return 'stale'
+	if (consecutiveFailures > 0) return 'failing'
+	return hasValue ? 'ready' : 'starting'
+}

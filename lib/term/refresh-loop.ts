@@ -1,0 +1,106 @@
+import type { Clock, Timer } from '../core/clock.ts'
+
+interface Flight<Outcome> {
+	readonly controller: AbortController
+	readonly outcome: Promise<Outcome>
+}
+
+export interface RefreshLoopOptions<Outcome> {
+	readonly clock: Clock
+	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
+	readonly minInterval: number
+	/** One refresh; never rejects. */
+	run(controller: AbortController): Promise<Outcome>
+	/** Called when a flight has landed and the next is scheduled. */
+	landed(outcome: Outcome): void
+	/** Milliseconds until the next flight; `undefined`: none is due. */
+	nextDelay(outcome: Outcome): number | undefined
+}
+
+/**
+ * At most one flight under way, at most one timer for the next. The timer is set again each time a flight lands, and
+ * only there, so that no number of manual refreshes ever makes a second chain of them.
+ */
+export class RefreshLoop<Outcome> {
+	readonly #options: RefreshLoopOptions<Outcome>
+	#flight: Flight<Outcome> | undefined
+	#timer: Timer | undefined
+	#nextAt: number | undefined
+	#lastBegan = -Infinity
+	/** The source changed while a flight was under way, which may have been too early to see it. */
+	#changedMeanwhile = false
+	#ended = false
+
+	constructor(options: RefreshLoopOptions<Outcome>) {
+		this.#options = options
+	}
+
+	get flying(): boolean {
+		return this.#flight !== undefined
+	}
+
+	/** When the next flight begins, on the monotonic clock. */
+	get nextAt(): number | undefined {
+		return this.#nextAt
+	}
+
+	/** Begins a flight now, or joins the one under way. */
+	fly(): Promise<Outcome> {
+		if (this.#flight !== undefined) return this.#flight.outcome
+		this.disarm()
+		this.#lastBegan = this.#options.clock.monotonic()
+		this.#changedMeanwhile = false
+		const controller = new AbortController()
+		const outcome = this.#options.run(controller).then(landed => {
+			this.#land(landed)
+			return landed
+		})
+		this.#flight = { controller, outcome }
+		return outcome
+	}
+
+	/** The source says that it has changed: fly soon, and once more if a flight is under way. */
+	sourceChanged(): void {
+		if (this.#ended) return
+		if (this.#flight === undefined) this.#arm(0)
+		else this.#changedMeanwhile = true
+	}
+
+	/** Gives up the flight under way; its outcome says why. */
+	abort(reason: Error): void {
+		this.#flight?.controller.abort(reason)
+	}
+
+	disarm(): void {
+		this.#timer?.[Symbol.dispose]()
+		this.#timer = undefined
+		this.#nextAt = undefined
+	}
+
+	/** Gives up the flight under way, and never begins another by itself. Resolves when it has landed. */
+	async end(reason: Error): Promise<void> {
+		this.#ended = true
+		this.disarm()
+		this.abort(reason)
+		await this.#flight?.outcome
+	}
+
+	#land(outcome: Outcome): void {
+		this.#flight = undefined
+		if (this.#ended) return
+		const delay = this.#changedMeanwhile ? 0 : this.#options.nextDelay(outcome)
+		if (delay !== undefined) this.#arm(delay)
+		// Last, as a listener may well call for the next flight.
+		this.#options.landed(outcome)
+	}
+
+	#arm(delay: number): void {
+		this.disarm()
+		const { clock, minInterval } = this.#options
+		const now = clock.monotonic()
+		const wait = delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now)
+		this.#nextAt = now + wait
+		// In the background: a poll is no reason for a process to stay alive.
+		this.#timer = clock.timer(wait, () => void this.fly(), { background: true })
+	}
+}

@@ -1,0 +1,141 @@
+import type { Clock, Timer } from '../core/clock.ts'
+import type { RemoteTermError } from '../core/errors.ts'
+import type { Freshness } from '../core/fetcher.ts'
+import { statusOf, type Health, type TermStatus } from './health.ts'
+import { defaultStaleAfter, type ScheduleSettings } from './schedule.ts'
+
+export interface VitalsSettings extends ScheduleSettings {
+	readonly clock: Clock
+	readonly staleAfter: number | null | undefined
+}
+
+type Told = Pick<
+	Health,
+	| 'status'
+	| 'since'
+	| 'ready'
+	| 'lastSuccessAt'
+	| 'ageMs'
+	| 'stale'
+	| 'consecutiveFailures'
+	| 'lastError'
+	| 'lastErrorAt'
+>
+
+/**
+ * How the term is doing: what succeeded and failed last, and the status that follows from it. A value goes stale by
+ * the mere passing of time, so this keeps a timer for that moment, in order that whoever watches hears of it.
+ */
+export class Vitals {
+	consecutiveFailures = 0
+	lastError: RemoteTermError | undefined
+	/** What the source said with its last answer. */
+	freshness: Freshness = {}
+	readonly #settings: VitalsSettings
+	readonly #onStatus: (status: TermStatus, previous: TermStatus) => void
+	#phase: 'idle' | 'started' | 'stopped' = 'idle'
+	#hasValue = false
+	#status: TermStatus = 'idle'
+	#since: number
+	#lastErrorAt: number | undefined
+	/** The moment of the last confirmation by both clocks: one to be shown, one to be reckoned with. */
+	#confirmed: { readonly wall: number; readonly monotonic: number } | undefined
+	/** From when on an unconfirmed value ages: the start, if the source has never confirmed it. */
+	#agesFrom = 0
+	#staleTimer: Timer | undefined
+
+	constructor(settings: VitalsSettings, onStatus: (status: TermStatus, previous: TermStatus) => void) {
+		this.#settings = settings
+		this.#onStatus = onStatus
+		this.#since = settings.clock.now()
+	}
+
+	get status(): TermStatus {
+		return this.#status
+	}
+
+	enter(phase: 'idle' | 'started' | 'stopped'): void {
+		this.#phase = phase
+		if (phase === 'started') this.#agesFrom = this.#settings.clock.monotonic()
+		this.#review()
+	}
+
+	gotValue(): void {
+		this.#hasValue = true
+		this.#review()
+	}
+
+	succeeded(freshness: Freshness): void {
+		const { clock } = this.#settings
+		this.#confirmed = { wall: clock.now(), monotonic: clock.monotonic() }
+		this.#agesFrom = this.#confirmed.monotonic
+		this.freshness = freshness
+		this.consecutiveFailures = 0
+		this.#hasValue = true
+		this.#review()
+	}
+
+	failed(error: RemoteTermError): void {
+		this.consecutiveFailures++
+		this.lastError = error
+		this.#lastErrorAt = this.#settings.clock.now()
+		this.#review()
+	}
+
+	tell(): Told {
+		const { clock } = this.#settings
+		const status = this.#statusNow()
+		return {
+			status,
+			since: status === this.#status ? this.#since : clock.now(),
+			ready: this.#hasValue,
+			lastSuccessAt: this.#confirmed?.wall,
+			ageMs: this.#confirmed && clock.monotonic() - this.#confirmed.monotonic,
+			stale: this.#isStale(),
+			consecutiveFailures: this.consecutiveFailures,
+			lastError: this.lastError,
+			lastErrorAt: this.#lastErrorAt,
+		}
+	}
+
+	#review(): void {
+		const { clock } = this.#settings
+		this.#staleTimer?.[Symbol.dispose]()
+		this.#staleTimer = undefined
+		const staleAt = this.#staleAt()
+		if (this.#phase === 'started' && staleAt !== undefined && staleAt > clock.monotonic()) {
+			this.#staleTimer = clock.timer(staleAt - clock.monotonic(), () => this.#review(), { background: true })
+		}
+
+		const previous = this.#status
+		const status = this.#statusNow()
+		if (status === previous) return
+		this.#status = status
+		this.#since = clock.now()
+		this.#onStatus(status, previous)
+	}
+
+	#statusNow(): TermStatus {
+		const facts = {
+			phase: this.#phase,
+			hasValue: this.#hasValue,
+			consecutiveFailures: this.consecutiveFailures,
+			staleAt: this.#staleAt(),
+		}
+		return statusOf(facts, this.#settings.clock.monotonic())
+	}
+
+	#isStale(): boolean {
+		const staleAt = this.#staleAt()
+		return staleAt !== undefined && this.#settings.clock.monotonic() >= staleAt
+	}
+
+	#staleAt(): number | undefined {
+		if (!this.#hasValue || this.#phase === 'idle') return undefined
+		const { staleAfter } = this.#settings
+		const { freshFor, usableFor } = this.freshness
+		const span =
+			staleAfter === undefined ? (usableFor ?? defaultStaleAfter(this.#settings, freshFor)) : staleAfter
+		return span === null || span === undefined ? undefined : this.#agesFrom + span
+	}
+}
