@@ -1,0 +1,114 @@
+import test from 'ava'
+import { FakeClock } from '../../lib/testing/fake-clock.ts'
+import { RefreshLoop } from '../../lib/term/refresh-loop.ts'
+
+/** A loop whose flights land when the test says so. */
+const setup = ({ delay = 1_000, minInterval = 100 }: { delay?: number | undefined; minInterval?: number } = {}) => {
+	const clock = new FakeClock()
+	const flights: Array<{ land: (outcome: string) => void; signal: AbortSignal }> = []
+	const landed: string[] = []
+	const loop = new RefreshLoop<string>({
+		clock,
+		minInterval,
+		run: ({ signal }) => new Promise(resolve => flights.push({ land: resolve, signal })),
+		nextDelay: () => delay,
+		landed: outcome => landed.push(outcome),
+	})
+	return { clock, flights, landed, loop }
+}
+
+test('callers during a flight share it', async t => {
+	const { loop, flights } = setup()
+	const both = [loop.fly(), loop.fly()]
+	t.is(flights.length, 1)
+	flights[0]!.land('first')
+	t.deepEqual(await Promise.all(both), ['first', 'first'])
+})
+
+test('each landing sets exactly one timer, however many flights were asked for by hand', async t => {
+	const { loop, flights, clock } = setup()
+	for (let round = 0; round < 20; round++) {
+		const flight = loop.fly()
+		t.is(clock.pendingTimers, 0, 'none while a flight is under way')
+		flights.at(-1)!.land('done')
+		await flight
+		t.is(clock.pendingTimers, 1)
+	}
+	await clock.advance(1_000)
+	t.is(flights.length, 21)
+})
+
+test('the timer begins the next flight at exactly its time', async t => {
+	const { loop, flights, clock } = setup({ delay: 5_000 })
+	const flight = loop.fly()
+	flights[0]!.land('done')
+	await flight
+	await clock.advance(4_999)
+	t.is(flights.length, 1)
+	await clock.advance(1)
+	t.is(flights.length, 2)
+})
+
+test('a change of the source during a flight is followed by one more flight, and only one', async t => {
+	const { loop, flights, clock } = setup({ delay: 60_000, minInterval: 100 })
+	const flight = loop.fly()
+	loop.sourceChanged()
+	loop.sourceChanged()
+	flights[0]!.land('too early')
+	await flight
+	await clock.advance(100)
+	t.is(flights.length, 2)
+	flights[1]!.land('in time')
+	await clock.advance(59_999)
+	t.is(flights.length, 2)
+})
+
+test('a change of a quiet source begins a flight at once; a busy one is held to the minimum', async t => {
+	const { loop, flights, clock } = setup({ delay: 60_000, minInterval: 1_000 })
+	const flight = loop.fly()
+	flights[0]!.land('done')
+	await flight
+	await clock.advance(10_000)
+	loop.sourceChanged()
+	await clock.advance(0)
+	t.is(flights.length, 2)
+	flights[1]!.land('done')
+	await clock.advance(0)
+	loop.sourceChanged()
+	await clock.advance(999)
+	t.is(flights.length, 2)
+	await clock.advance(1)
+	t.is(flights.length, 3)
+})
+
+test('nothing happens after the end: no landing is announced, no timer is set, no change is heard', async t => {
+	const { loop, flights, landed, clock } = setup()
+	void loop.fly()
+	const ended = loop.end(new Error('over'))
+	t.true(flights[0]!.signal.aborted)
+	flights[0]!.land('late')
+	await ended
+	loop.sourceChanged()
+	await clock.advance(100_000)
+	t.deepEqual(landed, [])
+	t.is(clock.pendingTimers, 0)
+	t.is(flights.length, 1)
+})
+
+test('a listener that asks for another flight gets another, not the one that has just landed', async t => {
+	const clock = new FakeClock()
+	let runs = 0
+	let second: Promise<number> | undefined
+	const loop: RefreshLoop<number> = new RefreshLoop<number>({
+		clock,
+		minInterval: 100,
+		run: async () => ++runs,
+		nextDelay: () => 1_000,
+		landed: outcome => {
+			if (outcome === 1) second = loop.fly()
+		},
+	})
+	t.is(await loop.fly(), 1)
+	t.is(await second, 2)
+	t.is(clock.pendingTimers, 1)
+})
