@@ -1,7 +1,7 @@
 // Packs what would be published, and treats it as a stranger would: lints it, installs it into an empty project,
 // imports every subpath with and without the optional peers, compiles against its types, runs its command.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,13 +22,10 @@ const folder = mkdtempSync(join(tmpdir(), 'remote-term-package-'))
 const consumer = join(folder, 'consumer')
 
 const run = (command, args, cwd = consumer) => {
-	try {
-		return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-	} catch (error) {
-		throw new Error(`${command} ${args.join(' ').slice(0, 200)}\n${error.stdout}${error.stderr}`, {
-			cause: error,
-		})
-	}
+	const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+	if (error !== undefined) throw error
+	if (status === 0) return stdout
+	throw new Error(`${command} ${args.join(' ').slice(0, 200)}\n${stdout}${stderr}`)
 }
 const npm = (args, cwd) =>
 	run('npm', [...args, '--loglevel=error', '--no-audit', '--no-fund', '--prefer-offline'], cwd)
@@ -78,7 +75,10 @@ const pack = () => {
 
 const lint = async path => {
 	const tarball = readFileSync(path)
-	const { messages } = await publint({ pkgDir: root, pack: { tarball: new Uint8Array(tarball).buffer }, strict: true })
+	const { messages } = await publint({
+		pack: { tarball: new Uint8Array(tarball).buffer },
+		strict: true,
+	})
 	assert.deepEqual(
 		messages.map(message => formatMessage(message, manifest)),
 		[],
@@ -88,11 +88,13 @@ const lint = async path => {
 
 /** The packages that `import 'remote-term'` loads, and the milliseconds that it takes. */
 const load = () => {
-	const hook = `export const resolve = async (specifier, context, next) => {
-		const resolved = await next(specifier, context)
-		;(await import('node:fs')).appendFileSync(${JSON.stringify(join(folder, 'loaded'))}, resolved.url + '\\n')
-		return resolved
-	}`
+	const hook = `
+		import { appendFileSync } from 'node:fs'
+		export const resolve = async (specifier, context, next) => {
+			const resolved = await next(specifier, context)
+			appendFileSync(${JSON.stringify(join(folder, 'loaded'))}, resolved.url + '\\n')
+			return resolved
+		}`
 	nodeEval(`
 		import { register } from 'node:module'
 		register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}))
@@ -137,7 +139,7 @@ type Table = Record<string, number>
 class Rates extends RemoteTerm<Table> {
 	protected override deserialize = json<Table>
 }
-const fetcher: Fetcher = new StaticFetcher(new TextEncoder().encode('{"EUR":1}'))
+const fetcher: Fetcher = new StaticFetcher({ body: new TextEncoder().encode('{"EUR":1}') })
 export const main = async (): Promise<number | undefined> => {
 	await using rates = new Rates({ fetcher, refreshInterval: 60_000 })
 	await rates.start()
@@ -221,6 +223,9 @@ try {
 	npm(['install', ...peers])
 	await step('every entry works with its peers', () => importAll(subpaths))
 	await step('strict consumers compile', compile)
+} catch (error) {
+	console.error(`✘ ${error.message}`)
+	process.exitCode = 1
 } finally {
 	rmSync(folder, { recursive: true, force: true })
 }

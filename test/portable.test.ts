@@ -58,7 +58,7 @@ const withStatic = `
 	import { createTerm, json } from 'remote-term'
 	import { StaticFetcher } from 'remote-term/fetchers/static'
 	const main = async () => {
-		const term = createTerm({ name: 'rates', fetcher: new StaticFetcher(input), deserialize: json })
+		const term = createTerm({ name: 'rates', fetcher: new StaticFetcher({ body: input }), deserialize: json })
 		await term.start()
 		const value = term.get()
 		const { status } = await term.update()

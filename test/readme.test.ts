@@ -81,7 +81,6 @@ const run = (
 			cwd: folder,
 			env: {
 				...process.env,
-				NODE_V8_COVERAGE: '',
 				NO_COLOR: '1',
 				...(Object.fromEntries(given) as Record<string, string>),
 				PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`,

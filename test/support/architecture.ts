@@ -83,10 +83,11 @@ const layers = (
 	{ imports }: Package,
 	laws: Laws,
 ): readonly string[] => {
+	// What runs everywhere (`default`) may also be asked for by its own name; what needs a condition may not.
 	const behindConditions = new Set(
 		Object.values(imports)
-			.flatMap(Object.values<string>)
-			.map(sourceOf),
+			.flatMap(to => Object.entries(to))
+			.flatMap(([condition, built]) => (condition === 'default' ? [] : [sourceOf(built)])),
 	)
 	const found = [...sources.keys()]
 		.filter(file => roomOf(file, laws) === undefined)
