@@ -104,7 +104,7 @@ export const untilAborted = <T>(work: PromiseLike<T>, signal: AbortSignal): Prom
 			},
 			(error: unknown) => {
 				signal.removeEventListener('abort', onAbort)
-				reject(error as Error)
+				reject(error)
 			},
 		)
 	})

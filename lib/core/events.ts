@@ -35,7 +35,7 @@ export class Emitter<Events extends object> {
 			try {
 				// The type says void, but an async function is a listener too, and its rejection must not end the process.
 				const result: unknown = listener(payload)
-				if (result instanceof Promise) result.catch(error => this.#report(name, error))
+				if (result instanceof Promise) result.catch((error: unknown) => this.#report(name, error))
 			} catch (error) {
 				this.#report(name, error)
 			}

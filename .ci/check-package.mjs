@@ -1,0 +1,231 @@
+// Packs what would be published, and treats it as a stranger would: lints it, installs it into an empty project,
+// imports every subpath with and without the optional peers, compiles against its types, runs its command.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+
+const MAX_PACKED = 300_000
+const MAX_FILES = 400
+/** What the main entry must not load: each has a subpath, or a command, of its own. */
+const NOT_AT_FIRST = ['@aws-sdk', '@smithy', 'undici', 'http-cache-semantics', 'commander', 'cli-progress']
+/** The entries that need an optional peer, which is installed only after the others have done without it. */
+const PEER_OF = { './fetchers/s3': '@aws-sdk/client-s3' }
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const folder = mkdtempSync(join(tmpdir(), 'remote-term-package-'))
+const consumer = join(folder, 'consumer')
+
+const run = (command, args, cwd = consumer) => {
+	const { status, error, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+	if (error !== undefined) throw error
+	if (status === 0) return stdout
+	throw new Error(`${command} ${args.join(' ').slice(0, 200)}\n${stdout}${stderr}`)
+}
+const npm = (args, cwd) =>
+	run('npm', [...args, '--loglevel=error', '--no-audit', '--no-fund', '--prefer-offline'], cwd)
+const node = (...args) => run(process.execPath, args)
+const nodeEval = code => node('--input-type=module', '--eval', code)
+const tool = (name, path, ...args) => run(process.execPath, [join(root, 'node_modules', name, path), ...args])
+const step = async (title, work) => {
+	const said = await work()
+	console.log(`✔ ${title}${said ? `: ${said}` : ''}`)
+}
+
+const subpaths = Object.keys(manifest.exports).filter(subpath => subpath !== './package.json')
+const specifier = subpath => `remote-term${subpath.slice(1)}`
+const plain = subpaths.filter(subpath => !(subpath in PEER_OF))
+
+const pack = () => {
+	const [packed] = JSON.parse(npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], root))
+	const files = packed.files.map(({ path }) => path)
+	const unexpected = files
+		.filter(path => path.startsWith('dist/'))
+		.filter(
+			path =>
+				!existsSync(join(root, path.replace(/^dist\//, '').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts'))),
+		)
+	assert.deepEqual(unexpected, [], 'The tarball holds files that have no source (is dist stale?)')
+	const targets = [manifest.exports, manifest.imports, manifest.bin]
+		.flatMap(section => Object.values(section))
+		.flatMap(to => (typeof to === 'string' ? [to] : Object.values(to)))
+		.map(path => path.replace(/^\.\//, ''))
+	const promised = [...targets, 'README.md', 'LICENSE', 'CHANGELOG.md']
+	assert.deepEqual(
+		promised.filter(path => !files.includes(path)),
+		[],
+		'The tarball lacks files',
+	)
+	for (const path of Object.values(manifest.bin))
+		assert.match(
+			readFileSync(join(root, path), 'utf8'),
+			/^#!\/usr\/bin\/env node\n/,
+			`${path} has no #! line`,
+		)
+	assert.ok(packed.size <= MAX_PACKED, `The tarball has ${packed.size} bytes, more than ${MAX_PACKED}`)
+	assert.ok(files.length <= MAX_FILES, `The tarball has ${files.length} files, more than ${MAX_FILES}`)
+	const said = `${packed.size} bytes packed, ${packed.unpackedSize} unpacked, ${files.length} files`
+	return { path: join(folder, packed.filename), said }
+}
+
+const lint = async path => {
+	const tarball = readFileSync(path)
+	const { messages } = await publint({
+		pack: { tarball: new Uint8Array(tarball).buffer },
+		strict: true,
+	})
+	assert.deepEqual(
+		messages.map(message => formatMessage(message, manifest)),
+		[],
+		'publint',
+	)
+}
+
+/** The packages that `import 'remote-term'` loads, and the milliseconds that it takes. */
+const load = () => {
+	const hook = `
+		import { appendFileSync } from 'node:fs'
+		export const resolve = async (specifier, context, next) => {
+			const resolved = await next(specifier, context)
+			appendFileSync(${JSON.stringify(join(folder, 'loaded'))}, resolved.url + '\\n')
+			return resolved
+		}`
+	nodeEval(`
+		import { register } from 'node:module'
+		register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}))
+		await import('remote-term')
+	`)
+	const loaded = readFileSync(join(folder, 'loaded'), 'utf8').split('\n')
+	const packages = loaded.flatMap(url => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? [])
+	const others = [...new Set(packages)].filter(name => name !== manifest.name)
+	const forbidden = others.filter(name =>
+		NOT_AT_FIRST.some(one => name === one || name.startsWith(`${one}/`)),
+	)
+	assert.deepEqual(forbidden, [], "import 'remote-term' loads too much")
+	const timing = `const start = performance.now(); await import('remote-term'); console.log(performance.now() - start)`
+	const ms = Math.min(...[1, 2, 3].map(() => Number(nodeEval(timing))))
+	return `it loads ${others.join(', ') || 'no other package'}, in ${ms.toFixed(0)} ms`
+}
+
+const importAll = which => {
+	for (const subpath of which)
+		nodeEval(`
+			const names = Object.keys(await import('${specifier(subpath)}'))
+			if (names.length === 0 || names.includes('default')) throw new Error('${subpath} exports: ' + names)
+		`)
+	return which.map(specifier).join(', ')
+}
+
+const failWithoutPeer = () => {
+	for (const [subpath, peer] of Object.entries(PEER_OF))
+		assert.throws(
+			() => importAll([subpath]),
+			error => error.message.includes(`'${peer}'`),
+			`${specifier(subpath)} must name ${peer} where it is not installed`,
+		)
+	return Object.keys(PEER_OF).map(specifier).join(', ')
+}
+
+const sample = `
+import { RemoteTerm, RemoteTermError, json, type Fetcher } from 'remote-term'
+import { StaticFetcher } from 'remote-term/fetchers/static'
+
+type Table = Record<string, number>
+class Rates extends RemoteTerm<Table> {
+	protected override deserialize = json<Table>
+}
+const fetcher: Fetcher = new StaticFetcher({ body: new TextEncoder().encode('{"EUR":1}') })
+export const main = async (): Promise<number | undefined> => {
+	await using rates = new Rates({ fetcher, refreshInterval: 60_000 })
+	await rates.start()
+	rates.on('updated', ({ term }) => term['EUR']?.toFixed(2))
+	const { status, error } = await rates.update()
+	if (status === 'failed') throw error instanceof RemoteTermError ? error : new Error(status)
+	// @ts-expect-error: a term of numbers gives no string
+	const wrong: string | undefined = rates.get()?.['EUR']
+	return wrong === undefined ? undefined : rates.get()?.['EUR']
+}
+`
+
+const compile = () => {
+	const everything = subpaths.map((subpath, index) => `export * as s${index} from '${specifier(subpath)}'`)
+	writeFileSync(join(consumer, 'sample.ts'), sample)
+	writeFileSync(join(consumer, 'everything.ts'), everything.join('\n'))
+	const strict = {
+		target: 'es2022',
+		strict: true,
+		exactOptionalPropertyTypes: true,
+		skipLibCheck: false,
+		noEmit: true,
+	}
+	const server = { ...strict, lib: ['es2023', 'esnext.disposable'], types: ['node'] }
+	const browser = { ...strict, lib: ['es2022', 'esnext.disposable', 'dom', 'dom.iterable'], types: [] }
+	const cases = {
+		nodenext: [
+			{ ...server, module: 'nodenext', moduleResolution: 'nodenext' },
+			['sample.ts', 'everything.ts'],
+		],
+		bundler: [{ ...server, module: 'esnext', moduleResolution: 'bundler' }, ['sample.ts', 'everything.ts']],
+		browser: [
+			{ ...browser, module: 'esnext', moduleResolution: 'bundler', customConditions: ['browser'] },
+			['sample.ts'],
+		],
+	}
+	for (const [name, [compilerOptions, files]] of Object.entries(cases)) {
+		writeFileSync(join(consumer, `tsconfig.${name}.json`), JSON.stringify({ compilerOptions, files }))
+		tool('typescript', 'bin/tsc', '--project', join(consumer, `tsconfig.${name}.json`))
+	}
+	return Object.keys(cases).join(', ')
+}
+
+const versionOf = name =>
+	JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version
+
+try {
+	mkdirSync(consumer)
+	writeFileSync(
+		join(consumer, 'package.json'),
+		JSON.stringify({ name: 'consumer', private: true, type: 'module' }),
+	)
+	const tarball = pack()
+	await step('the tarball holds what it promises', () => tarball.said)
+	await step('publint', () => lint(tarball.path))
+	await step('are the types wrong?', () => {
+		tool(
+			'@arethetypeswrong/cli',
+			'dist/index.js',
+			tarball.path,
+			'--profile',
+			'esm-only',
+			'--no-emoji',
+			'--no-color',
+		)
+	})
+	await step('it installs into an empty project', () => {
+		npm(['install', tarball.path])
+		const { packages } = JSON.parse(readFileSync(join(consumer, 'package-lock.json'), 'utf8'))
+		return `${Object.keys(packages).length - 1} packages`
+	})
+	await step("import 'remote-term' is small", load)
+	await step('the other entries need no optional peer', () => importAll(plain))
+	await step('an entry whose peer is missing says so', failWithoutPeer)
+	await step('the command runs', () => {
+		const version = run('npx', ['--no-install', '--loglevel=error', 'remote-term', '--version']).trim()
+		assert.equal(version, manifest.version)
+		return version
+	})
+	const peers = [...new Set(Object.values(PEER_OF)), '@types/node'].map(name => `${name}@${versionOf(name)}`)
+	npm(['install', ...peers])
+	await step('every entry works with its peers', () => importAll(subpaths))
+	await step('strict consumers compile', compile)
+} catch (error) {
+	console.error(`✘ ${error.message}`)
+	process.exitCode = 1
+} finally {
+	rmSync(folder, { recursive: true, force: true })
+}
