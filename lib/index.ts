@@ -13,3 +13,4 @@ export type {
 	Version,
 } from './core/fetcher.ts'
 export type { Schema } from './core/standard-schema.ts'
+export { bytes, json, msgpack, ndjson, text } from './codecs/index.ts'
