@@ -9,7 +9,7 @@ const noDefaultExport = [
 
 /** Law 8 of the design: time, chance and network are parameters, so that every schedule can be tested. */
 const timeIsAParameter = {
-	globals: ['setTimeout', 'setInterval', 'setImmediate', 'performance'].map(name => ({
+	globals: ['setTimeout', 'setInterval', 'performance'].map(name => ({
 		name,
 		message: 'Time is a parameter: take a Clock.',
 	})),
@@ -40,10 +40,12 @@ const timeIsAParameter = {
 }
 
 /** What only Node has. Its place is behind a condition of package.json's "imports", or in a Node-only adapter. */
-const nodeGlobals = ['Buffer', 'process', 'global', '__dirname', '__filename', 'require'].map(name => ({
-	name,
-	message: 'This file also runs where there is no Node.',
-}))
+const nodeGlobals = ['Buffer', 'process', 'global', 'setImmediate', '__dirname', '__filename', 'require'].map(
+	name => ({
+		name,
+		message: 'This file also runs where there is no Node.',
+	}),
+)
 
 export default defineConfig(
 	globalIgnores(['dist/', 'coverage/']),
