@@ -62,7 +62,9 @@ export const failureOf = (fault: Fault, subject: string, within: 'request' | 'bo
 	if (within === 'request')
 		return new RemoteTermError('FETCH_FAILED', `Cannot fetch ${subject}: ${message}`, { cause })
 	return kind === 'cut'
-		? new RemoteTermError('FETCH_INCOMPLETE', `The body from ${subject} ended early: ${message}`, { cause })
+		? new RemoteTermError('FETCH_INCOMPLETE', `The body from ${subject} is not complete: ${message}`, {
+				cause,
+			})
 		: new RemoteTermError('FETCH_FAILED', `The connection to ${subject} broke within the body: ${message}`, {
 				cause,
 			})

@@ -123,9 +123,13 @@ export class HttpFetcher implements Fetcher {
 		return renewed.authorization === ownHeaders.authorization ? answer : askWith(renewed)
 	}
 
-	#confirm({ response, url, limits }: Answer, known: Version, { clock }: FetchContext): NotModified {
-		// A 304 has no body to wait for, whatever its Content-Length says.
-		void response.discard(Number.MAX_SAFE_INTEGER)
+	async #confirm(
+		{ response, url, limits }: Answer,
+		known: Version,
+		{ clock }: FetchContext,
+	): Promise<NotModified> {
+		// A 304 has no body, whatever its Content-Length says, so there is nothing that could take long.
+		await response.discard(Number.MAX_SAFE_INTEGER)
 		limits.release()
 		const held = this.#held?.version === known ? this.#held : undefined
 		const policy = held
@@ -202,7 +206,7 @@ const bodyOf = (
 	const incomplete = (received: number): RemoteTermError =>
 		new RemoteTermError(
 			'FETCH_INCOMPLETE',
-			`The body from ${subject} has ${received < size! ? `only ${received}` : 'more than the announced'} bytes, expected ${size}`,
+			`The body from ${subject} has ${received} bytes${received > size! ? ' or more' : ''}, expected ${size}`,
 		)
 	const chunks = async function* (): AsyncGenerator<Uint8Array, void, void> {
 		begun = true
@@ -216,7 +220,8 @@ const bodyOf = (
 			}
 		}
 		try {
-			for (let chunk = await next(); ; chunk = await next()) {
+			for (;;) {
+				const chunk = await next()
 				// A body that was aborted may also just end.
 				if (limits.reason !== undefined) throw limits.reason
 				if (chunk.done) break
@@ -226,6 +231,11 @@ const bodyOf = (
 			}
 			ended = true
 			if (size !== undefined && received < size) throw incomplete(received)
+			try {
+				response.confirm?.()
+			} catch (error) {
+				throw failureOf(faultOf(error), subject, 'body')
+			}
 		} finally {
 			if (!ended) limits.end(new RemoteTermError('STOPPED', `The body from ${subject} was given up`))
 			ended = true

@@ -25,6 +25,11 @@ export interface HttpAbilities {
 	 * telling whether a compressed body was complete.
 	 */
 	readonly rawBody: boolean
+	/**
+	 * Bytes beyond `Content-Length` are noticed, if they come along with the body and the connection stays open; and
+	 * so is a reset within a body that only the end of the connection delimits. Otherwise such a body passes for whole.
+	 */
+	readonly strictFraming: boolean
 }
 
 export interface HttpClientOptions {
@@ -52,6 +57,8 @@ export interface HttpResponse {
 	/** The runtime has undone `Content-Encoding`: neither that nor `Content-Length` describes `body` any more. */
 	readonly decoded: boolean
 	readonly body: AsyncIterable<Uint8Array>
+	/** Called after the end of `body`: throws if it was not as whole as it seemed. */
+	confirm?(): void
 	/**
 	 * Instead of reading `body`: reads what is left, so that the connection can serve again, if that is no more than
 	 * `limit` bytes; otherwise closes the connection. Never rejects.
