@@ -23,8 +23,6 @@ export interface Answer {
 	readonly response: HttpResponse
 	/** The URL that answered, after redirects. */
 	readonly url: URL
-	/** That URL as it may be shown. */
-	readonly subject: string
 	readonly conditional: boolean
 	/** It was asked with `ownHeaders`. */
 	readonly trusted: boolean
@@ -82,13 +80,12 @@ export const exchange = async (
 			)
 		} catch (error) {
 			limits.release()
-			throw limits.reason ?? failureOf(faultOf(error), redactUrl(url), 'request')
+			throw limits.reason ?? failureOf(faultOf(error), url, 'request')
 		}
 		if (!REDIRECTS.has(response.status) && response.status !== 0) {
 			return {
 				response,
 				url,
-				subject: redactUrl(url),
 				conditional: condition !== undefined,
 				trusted,
 				limits,

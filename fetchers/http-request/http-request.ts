@@ -57,8 +57,8 @@ export interface HttpResponse {
 	/** The runtime has undone `Content-Encoding`: neither that nor `Content-Length` describes `body` any more. */
 	readonly decoded: boolean
 	readonly body: AsyncIterable<Uint8Array>
-	/** Called after the end of `body`: throws if it was not as whole as it seemed. */
-	confirm?(): void
+	/** Called after the end of `body`: rejects if it was not as whole as it seemed. */
+	confirm?(): Promise<void>
 	/**
 	 * Instead of reading `body`: reads what is left, so that the connection can serve again, if that is no more than
 	 * `limit` bytes; otherwise closes the connection. Never rejects.

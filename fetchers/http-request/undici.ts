@@ -36,14 +36,14 @@ export const createHttpClient: CreateHttpClient = ({ connectTimeout, dispatcher 
 				headers: answered,
 				decoded: false,
 				body,
-				confirm() {
+				async confirm() {
+					await nextTurn()
 					if (own?.excess() !== excessBefore)
 						throw new errors.ResponseContentLengthMismatchError('More bytes came than its Content-Length')
 				},
 				async discard(limit) {
 					// A limit of 0 means "the default" to undici.
 					await body.dump({ limit: Math.max(1, limit) }).catch(() => {})
-					// Until then undici does not use the connection again, and would open another for the next request.
 					await nextTurn()
 				},
 			}
@@ -82,6 +82,7 @@ const createAgent = (connectTimeout: number): { agent: Agent; excess: () => numb
 	return { agent, excess: () => excess }
 }
 
+/** Before that undici does not use a connection again, and would open another for a request that comes at once. */
 const nextTurn = (): Promise<void> =>
 	new Promise(resolve => {
 		setImmediate(resolve)

@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { freshnessOf, policyOf, revalidated } from '../../fetchers/http-freshness.ts'
 import type { HttpHeaders } from '../../fetchers/http-request/http-request.ts'
 import type { Freshness } from '../../lib/core/fetcher.ts'
-import { FakeClock } from '../../lib/testing/fake-clock.ts'
 
 const BOUNDS = { minRefreshInterval: 0, maxRefreshInterval: 86_400_000 }
 const START = Date.UTC(2026, 0, 1)
@@ -87,16 +86,14 @@ const cases: ReadonlyArray<[string, HttpHeaders, Freshness]> = [
 ]
 for (const [what, headers, expected] of cases) {
 	test(`freshness from ${what}`, t => {
-		const clock = new FakeClock(START)
-		t.deepEqual(freshnessOf(policyOf(headers, clock), BOUNDS), expected)
+		t.deepEqual(freshnessOf(policyOf(headers, START), START, BOUNDS), expected)
 	})
 }
 
 test('what the source says is kept within the bounds', t => {
-	const clock = new FakeClock(START)
 	const bounds = { minRefreshInterval: 5000, maxRefreshInterval: 10_000 }
 	const from = (cacheControl: string): Freshness =>
-		freshnessOf(policyOf({ 'cache-control': cacheControl }, clock), bounds)
+		freshnessOf(policyOf({ 'cache-control': cacheControl }, START), START, bounds)
 	t.deepEqual(from('max-age=0'), { freshFor: 5000 })
 	t.deepEqual(from('max-age=7'), { freshFor: 7000 })
 	t.deepEqual(from('max-age=70'), { freshFor: 10_000 })
@@ -106,26 +103,31 @@ test('what the source says is kept within the bounds', t => {
 })
 
 test('a 304 amends the stored headers, and its own Date and Age count', t => {
-	const clock = new FakeClock(START)
-	const held = policyOf({ etag: '"x"', 'cache-control': 'max-age=60', age: '50', date: date(0) }, clock)
-	clock.jump(10_000)
-	const after = (headers: HttpHeaders): Freshness => freshnessOf(revalidated(held, headers, clock), BOUNDS)
+	const held = policyOf({ etag: '"x"', 'cache-control': 'max-age=60', age: '50', date: date(0) }, START)
+	const later = START + 10_000
+	const after = (headers: HttpHeaders): Freshness =>
+		freshnessOf(revalidated(held, headers, later), later, BOUNDS)
 	t.deepEqual(after({ etag: '"x"' }), { freshFor: 60_000 }, 'the old Age is gone')
 	t.deepEqual(after({}), { freshFor: 60_000 }, 'a 304 without a validator is about what was asked')
 	t.deepEqual(after({ etag: 'W/"x"', age: '10' }), { freshFor: 50_000 })
 	t.deepEqual(after({ etag: '"x"', 'cache-control': 'max-age=5' }), { freshFor: 5000 })
 	t.deepEqual(after({ etag: '"x"', 'cache-control': 'no-store' }), { noStore: true })
 
-	const expiring = policyOf({ etag: '"x"', expires: date(60), date: date(0) }, clock)
-	t.deepEqual(freshnessOf(revalidated(expiring, { date: date(40) }, clock), BOUNDS), { freshFor: 20_000 })
+	const expiring = policyOf({ etag: '"x"', expires: date(60), date: date(0) }, START)
+	t.deepEqual(freshnessOf(revalidated(expiring, { date: date(40) }, later), later, BOUNDS), {
+		freshFor: 20_000,
+	})
 })
 
 test('a 304 can add what the 200 did not say', t => {
-	const clock = new FakeClock(START)
-	const held = policyOf({ 'last-modified': date(-100) }, clock)
-	const policy = revalidated(held, { 'cache-control': 'max-age=60' }, clock)
-	t.deepEqual(freshnessOf(policy, BOUNDS), { freshFor: 60_000 })
-	t.deepEqual(freshnessOf(revalidated(policy, {}, clock), BOUNDS), { freshFor: 60_000 }, 'and it is kept')
+	const held = policyOf({ 'last-modified': date(-100) }, START)
+	const policy = revalidated(held, { 'cache-control': 'max-age=60' }, START)
+	t.deepEqual(freshnessOf(policy, START, BOUNDS), { freshFor: 60_000 })
+	t.deepEqual(
+		freshnessOf(revalidated(policy, {}, START), START, BOUNDS),
+		{ freshFor: 60_000 },
+		'and it is kept',
+	)
 })
 
 test('no headers make it throw, and freshFor is never outside its bounds', t => {
@@ -146,10 +148,9 @@ test('no headers make it throw, and freshFor is never outside its bounds', t => 
 	const bounds = { minRefreshInterval: 10, maxRefreshInterval: 1000 }
 	fc.assert(
 		fc.property(headers, headers, (first, second) => {
-			const clock = new FakeClock(START)
-			const held = policyOf(first, clock)
-			for (const policy of [held, revalidated(held, second, clock)]) {
-				const { freshFor = 10, usableFor = freshFor } = freshnessOf(policy, bounds)
+			const held = policyOf(first, START)
+			for (const policy of [held, revalidated(held, second, START)]) {
+				const { freshFor = 10, usableFor = freshFor } = freshnessOf(policy, START, bounds)
 				if (!(freshFor >= 10 && freshFor <= 1000 && usableFor >= freshFor)) return false
 			}
 			return true
