@@ -76,7 +76,7 @@ export const exchange = async (
 						'FETCH_TIMEOUT',
 						`${redactUrl(url)} sent no complete headers within ${settings.headersTimeout} ms`,
 					),
-				() => client.request({ method, url, headers, signal: limits.signal }),
+				() => client.request({ method, url, headers, signal: limits }),
 			)
 		} catch (error) {
 			limits.release()

@@ -93,7 +93,10 @@ const tidied = (headers: HttpHeaders, now: number): CachePolicy.Headers => {
 		// An invalid date, above all `0`, means "already expired" (RFC 9111 §5.3).
 		fields.expires = new Date(parseHttpDate(expires.trim(), now) ?? 0).toUTCString()
 	}
-	const date = parseHttpDate(onlyFieldOf(headers, 'date')?.trim() ?? '', now)
+	// Only Expires is measured against Date, and Expires is ignored beside max-age (RFC 9111 §5.3).
+	const date = fields['cache-control']?.includes('max-age')
+		? undefined
+		: parseHttpDate(onlyFieldOf(headers, 'date')?.trim() ?? '', now)
 	if (date !== undefined) fields.date = new Date(date).toUTCString()
 	// The first of several, and none that is not a number (RFC 9111 §5.1).
 	const age = /^\s*(\d{1,15})\s*(?:,|$)/.exec(fieldOf(headers, 'age') ?? '')?.[1]

@@ -27,7 +27,10 @@ const UNDONE_BY_FETCH = new Set(['gzip', 'x-gzip', 'deflate', 'br', 'zstd'])
  */
 export const createFetchClient = (fetch: FetchLike): HttpClient => ({
 	abilities: { dispatcher: false, connectTimeout: false, rawBody: false, strictFraming: false },
-	async request({ method, url, headers, signal }): Promise<HttpResponse> {
+	async request({ method, url, headers, signal: stop }): Promise<HttpResponse> {
+		const controller = new AbortController()
+		stop.addEventListener('abort', () => controller.abort(stop.reason))
+		const { signal } = controller
 		const response = await fetch(url.href, {
 			method,
 			headers: { ...headers },

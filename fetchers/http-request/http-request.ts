@@ -47,7 +47,15 @@ export interface HttpRequest {
 	readonly method: 'GET' | 'HEAD'
 	readonly url: URL
 	readonly headers: Readonly<Record<string, string>>
-	readonly signal: AbortSignal
+	readonly signal: StopSignal
+}
+
+/** As much of an `AbortSignal` as undici wants. A real one for each request would be a tenth of its cost. */
+export interface StopSignal {
+	readonly aborted: boolean
+	readonly reason: unknown
+	addEventListener(type: 'abort', listener: () => void): void
+	removeEventListener(type: 'abort', listener: () => void): void
 }
 
 export interface HttpResponse {

@@ -8,6 +8,13 @@ import type { CreateHttpClient, HttpResponse } from './http-request.ts'
 export const createHttpClient: CreateHttpClient = ({ connectTimeout, dispatcher }) => {
 	const own = dispatcher === undefined ? createAgent(connectTimeout) : undefined
 	const through = own?.agent ?? (dispatcher as Dispatcher)
+	// Nearly always the same URL again, and taking it apart costs more than one would think.
+	let last = { href: '', origin: '', path: '' }
+	const partsOf = (url: URL): typeof last => {
+		if (last.href !== url.href)
+			last = { href: url.href, origin: url.origin, path: `${url.pathname}${url.search}` }
+		return last
+	}
 	return {
 		abilities: {
 			dispatcher: true,
@@ -16,17 +23,18 @@ export const createHttpClient: CreateHttpClient = ({ connectTimeout, dispatcher 
 			strictFraming: own !== undefined,
 		},
 		async request({ method, url, headers, signal }): Promise<HttpResponse> {
+			const { origin, path } = partsOf(url)
 			const excessBefore = own?.excess()
 			const {
 				statusCode,
 				headers: answered,
 				body,
 			} = await through.request({
-				origin: url.origin,
-				path: `${url.pathname}${url.search}`,
+				origin,
+				path,
 				method,
 				headers: headers as Record<string, string>,
-				signal,
+				signal: signal as AbortSignal,
 				// The caller keeps the time, on its own clock; two owners of one limit would race.
 				headersTimeout: 0,
 				bodyTimeout: 0,
