@@ -64,7 +64,7 @@ export const freshnessOf = (policy: Policy, now: number, bounds: RefreshBounds):
 	return {
 		...(freshFor !== undefined && { freshFor }),
 		// Nobody can refresh sooner than the bounds allow, so content is not unusable before that.
-		...(usable !== undefined && { usableFor: Math.max(usable, freshFor ?? 0) }),
+		...(usable !== undefined && { usableFor: Math.max(usable, freshFor ?? bounds.minRefreshInterval) }),
 	}
 }
 
