@@ -20,6 +20,8 @@ interface Refresh {
 	readonly bytes?: number | undefined
 	/** After decompression. */
 	readonly inflatedBytes?: number | undefined
+	/** Why, where it failed; nothing otherwise. */
+	readonly error?: RemoteTermError | undefined
 }
 
 /**
@@ -31,8 +33,13 @@ export type Outcome =
 			readonly status: 'updated'
 			readonly version: Version
 			readonly previousVersion: Version | undefined
+			readonly error?: undefined
 	  })
-	| (Refresh & { readonly status: 'unchanged'; readonly version: Version | undefined })
+	| (Refresh & {
+			readonly status: 'unchanged'
+			readonly version: Version | undefined
+			readonly error?: undefined
+	  })
 	| (Refresh & {
 			readonly status: 'failed'
 			readonly version: Version | undefined

@@ -74,7 +74,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#loop = new RefreshLoop({
 			clock,
 			minInterval: minRefreshInterval,
-			run: controller => this.#flight.run(controller),
+			run: cancellation => this.#flight.run(cancellation),
 			nextDelay: landing => this.#recordAndSchedule(landing),
 			landed: landing => this.#announce(landing),
 		})

@@ -44,12 +44,16 @@ export class Source {
 		return fetcher.download(context)
 	}
 
-	/** Does nothing where it is watched already. A source that cannot be watched is polled. */
-	watch(contextOf: () => FetchContext): void {
-		if (this.#watch !== undefined) return
+	/** Whether `watch` was called since the last `unwatch`. */
+	get watched(): boolean {
+		return this.#watch !== undefined
+	}
+
+	/** A source that cannot be watched is polled. */
+	watch(context: FetchContext): void {
 		const { fetcher, logger, name } = this.#settings
 		try {
-			this.#watch = fetcher.watch?.(this.#onChange, contextOf()) ?? 'impossible'
+			this.#watch = fetcher.watch?.(this.#onChange, context) ?? 'impossible'
 		} catch (error) {
 			this.#watch = 'impossible'
 			logger.warn(`${name} cannot watch its source, and polls it only`, { term: name, error })

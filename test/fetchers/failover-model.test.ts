@@ -36,7 +36,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 			refuse: fc.integer({ min: 0, max: 5 }).map(n => n === 0),
 		}),
 	},
-) as fc.Arbitrary<Step>
+)
 
 const FAULTS = [
 	trouble('FETCH_FAILED'),

@@ -274,10 +274,10 @@ const bad: ReadonlyArray<[string, Record<string, unknown>, RegExp]> = [
 ]
 for (const [what, options, message] of bad) {
 	test(`${what} is INVALID_OPTION, and no secret is shown`, t => {
-		const error = t.throws(
-			() => new HttpFetcher({ url: 'http://host/', ...options } as unknown as HttpFetcherOptions),
-			{ instanceOf: RemoteTermError, message },
-		)
+		const error = t.throws(() => new HttpFetcher({ url: 'http://host/', ...options }), {
+			instanceOf: RemoteTermError,
+			message,
+		})
 		t.is(error.code, 'INVALID_OPTION')
 		t.notRegex(error.message, /hush/)
 	})
