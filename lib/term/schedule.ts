@@ -54,8 +54,8 @@ export const nextDelay = (
 
 /**
  * How long a value may go unconfirmed before it is called stale; `undefined`: for ever. The user's word counts, then
- * the source's, then three intervals. A source's word is stretched to two intervals, since what is asked about once a
- * minute cannot be confirmed more often, whatever its `max-age=0, must-revalidate` wants.
+ * the source's, then three intervals. A source's word that polling cannot keep is stretched to two intervals: what is
+ * asked about once a minute is not confirmed more often, whatever its `max-age=0, must-revalidate` wants.
  */
 export const staleAfter = (
 	{ staleAfter: wanted, refreshInterval, minRefreshInterval, maxRefreshInterval }: StalenessSettings,
@@ -67,6 +67,6 @@ export const staleAfter = (
 		typeof refreshInterval !== 'number' && freshFor !== undefined
 			? Math.min(Math.max(freshFor, minRefreshInterval), maxRefreshInterval)
 			: ownInterval
-	if (usableFor !== undefined) return Math.max(usableFor, 2 * (interval ?? 0))
+	if (usableFor !== undefined) return usableFor > (interval ?? -1) ? usableFor : 2 * interval!
 	return interval === undefined ? undefined : 3 * interval
 }
