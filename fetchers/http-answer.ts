@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/core/clock.ts'
 import { RemoteTermError, type ErrorCode } from '../lib/core/errors.ts'
 import type { Encoding } from '../lib/core/fetcher.ts'
+import { redactUrl } from '../lib/core/redact.ts'
 import { parseHttpDate } from './http-date.ts'
 import type { Fault } from './http-request/fault.ts'
 import { fieldOf, onlyFieldOf, type HttpHeaders } from './http-request/http-request.ts'
@@ -15,8 +16,9 @@ const LONGEST_RETRY_AFTER = 24 * 3_600_000
 export const refusalOf = (
 	status: number,
 	headers: HttpHeaders,
-	{ subject, conditional, clock }: { subject: string; conditional: boolean; clock: Clock },
+	{ url, conditional, clock }: { url: URL; conditional: boolean; clock: Clock },
 ): RemoteTermError => {
+	const subject = redactUrl(url)
 	const retryAfter = retryAfterOf(headers, clock.now())
 	const expected = conditional ? '200 or 304' : '200'
 	const message =
@@ -51,7 +53,8 @@ export const retryAfterOf = (headers: HttpHeaders, now: number): number | undefi
 }
 
 /** The error for a request that got no answer, or (`within: 'body'`) not all of it. */
-export const failureOf = (fault: Fault, subject: string, within: 'request' | 'body'): RemoteTermError => {
+export const failureOf = (fault: Fault, url: URL, within: 'request' | 'body'): RemoteTermError => {
+	const subject = redactUrl(url)
 	const { kind, message, status, cause } = fault
 	if (kind === 'proxy') {
 		const refused = `The proxy refused to connect to ${subject}, with status ${status}`
@@ -62,7 +65,9 @@ export const failureOf = (fault: Fault, subject: string, within: 'request' | 'bo
 	if (within === 'request')
 		return new RemoteTermError('FETCH_FAILED', `Cannot fetch ${subject}: ${message}`, { cause })
 	return kind === 'cut'
-		? new RemoteTermError('FETCH_INCOMPLETE', `The body from ${subject} ended early: ${message}`, { cause })
+		? new RemoteTermError('FETCH_INCOMPLETE', `The body from ${subject} is not complete: ${message}`, {
+				cause,
+			})
 		: new RemoteTermError('FETCH_FAILED', `The connection to ${subject} broke within the body: ${message}`, {
 				cause,
 			})
@@ -84,7 +89,7 @@ const ENCODINGS: Readonly<Record<string, Encoding>> = {
 }
 
 /** The one coding that has to be undone. Several, or one that nobody has asked for, make the answer unusable. */
-export const encodingOf = (headers: HttpHeaders, subject: string): Encoding | undefined => {
+export const encodingOf = (headers: HttpHeaders, url: URL): Encoding | undefined => {
 	const codings = (fieldOf(headers, 'content-encoding') ?? '')
 		.split(',')
 		.map(coding => coding.trim().toLowerCase())
@@ -95,7 +100,7 @@ export const encodingOf = (headers: HttpHeaders, subject: string): Encoding | un
 	if (codings.length === 1 && encoding !== undefined) return encoding
 	throw new RemoteTermError(
 		'FETCH_STATUS',
-		`${subject} answered with a Content-Encoding that cannot be undone (${codings.length === 1 ? 'unknown' : `${codings.length} codings`}), expected one of ${Object.keys(ENCODINGS).join(', ')}`,
+		`${redactUrl(url)} answered with a Content-Encoding that cannot be undone (${codings.length === 1 ? 'unknown' : `${codings.length} codings`}), expected one of ${Object.keys(ENCODINGS).join(', ')}`,
 		{ status: 200 },
 	)
 }

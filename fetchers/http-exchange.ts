@@ -23,8 +23,6 @@ export interface Answer {
 	readonly response: HttpResponse
 	/** The URL that answered, after redirects. */
 	readonly url: URL
-	/** That URL as it may be shown. */
-	readonly subject: string
 	readonly conditional: boolean
 	/** It was asked with `ownHeaders`. */
 	readonly trusted: boolean
@@ -78,17 +76,16 @@ export const exchange = async (
 						'FETCH_TIMEOUT',
 						`${redactUrl(url)} sent no complete headers within ${settings.headersTimeout} ms`,
 					),
-				() => client.request({ method, url, headers, signal: limits.signal }),
+				() => client.request({ method, url, headers, signal: limits }),
 			)
 		} catch (error) {
 			limits.release()
-			throw limits.reason ?? failureOf(faultOf(error), redactUrl(url), 'request')
+			throw limits.reason ?? failureOf(faultOf(error), url, 'request')
 		}
 		if (!REDIRECTS.has(response.status) && response.status !== 0) {
 			return {
 				response,
 				url,
-				subject: redactUrl(url),
 				conditional: condition !== undefined,
 				trusted,
 				limits,

@@ -1,5 +1,4 @@
 import CachePolicy from 'http-cache-semantics'
-import type { Clock } from '../lib/core/clock.ts'
 import type { Freshness } from '../lib/core/fetcher.ts'
 import { parseHttpDate } from './http-date.ts'
 import { fieldOf, onlyFieldOf, type HttpHeaders } from './http-request/http-request.ts'
@@ -18,30 +17,34 @@ const REQUEST = { method: 'GET', url: '/', headers: {} } as const
 const OPTIONS = { shared: false, cacheHeuristic: 0 } as const
 
 /** The policy of a 200, or of a 304 to a version whose 200 we have not seen, because an earlier process has. */
-export const policyOf = (headers: HttpHeaders, clock: Clock): Policy =>
-	new (policyClass(clock))(
+export const policyOf = (headers: HttpHeaders, now: number): Policy => {
+	moment = now
+	return new MomentaryPolicy(
 		REQUEST,
-		{ status: 200, headers: { ...ABSENT, ...tidied(headers, clock) } },
+		{ status: 200, headers: { ...ABSENT, ...tidied(headers, now) } },
 		OPTIONS,
 	)
+}
 
 /**
  * The policy of `held` after a 304: its fields replace the stored ones, the rest stays (RFC 9111 §4.3.4). `Age` and
  * `Date` never stay, being about the answer that they came with.
  */
-export const revalidated = (held: Policy, headers: HttpHeaders, clock: Clock): Policy => {
-	const fields: CachePolicy.Headers = { age: undefined, date: undefined, ...tidied(headers, clock) }
+export const revalidated = (held: Policy, headers: HttpHeaders, now: number): Policy => {
+	const fields: CachePolicy.Headers = { age: undefined, date: undefined, ...tidied(headers, now) }
 	if (fields.etag === undefined && fields['last-modified'] === undefined) {
 		// A 304 without a validator is about the one that we had sent.
 		const { resh } = held.toObject()
 		fields.etag = resh.etag
 		fields['last-modified'] = resh['last-modified']
 	}
+	moment = now
 	return held.revalidatedPolicy(REQUEST, { status: 304, headers: fields }).policy
 }
 
-/** What a term is told: RFC 9111 §4.2, RFC 5861 §4. Asked for right after the answer came. */
-export const freshnessOf = (policy: Policy, bounds: RefreshBounds): Freshness => {
+/** What a term is told, `now` being when the answer came: RFC 9111 §4.2, RFC 5861 §4. */
+export const freshnessOf = (policy: Policy, now: number, bounds: RefreshBounds): Freshness => {
+	moment = now
 	if (!policy.storable()) return { noStore: true }
 	const { rescc, resh } = policy.toObject()
 	const explicit =
@@ -81,8 +84,7 @@ const ABSENT: CachePolicy.Headers = Object.freeze({
  * The few fields that matter, in the form in which http-cache-semantics reads them without surprises. It takes
  * directive names as they are spelt, splits quoted strings at commas, and parses dates and numbers leniently.
  */
-const tidied = (headers: HttpHeaders, clock: Clock): CachePolicy.Headers => {
-	const now = clock.now()
+const tidied = (headers: HttpHeaders, now: number): CachePolicy.Headers => {
 	const fields: Record<string, string | undefined> = {}
 	const cacheControl = fieldOf(headers, 'cache-control')
 	if (cacheControl !== undefined) fields['cache-control'] = tidiedCacheControl(cacheControl)
@@ -91,7 +93,10 @@ const tidied = (headers: HttpHeaders, clock: Clock): CachePolicy.Headers => {
 		// An invalid date, above all `0`, means "already expired" (RFC 9111 §5.3).
 		fields.expires = new Date(parseHttpDate(expires.trim(), now) ?? 0).toUTCString()
 	}
-	const date = parseHttpDate(onlyFieldOf(headers, 'date')?.trim() ?? '', now)
+	// Only Expires is measured against Date, and Expires is ignored beside max-age (RFC 9111 §5.3).
+	const date = fields['cache-control']?.includes('max-age')
+		? undefined
+		: parseHttpDate(onlyFieldOf(headers, 'date')?.trim() ?? '', now)
 	if (date !== undefined) fields.date = new Date(date).toUTCString()
 	// The first of several, and none that is not a number (RFC 9111 §5.1).
 	const age = /^\s*(\d{1,15})\s*(?:,|$)/.exec(fieldOf(headers, 'age') ?? '')?.[1]
@@ -162,17 +167,13 @@ const splitAtCommas = (text: string): string[] => {
 	return quoted ? text.split(',') : [...parts, text.slice(start)]
 }
 
-/** The library asks `now()` while it constructs, so the clock has to be there before the instance is. */
-const policyClasses = new WeakMap<Clock, typeof CachePolicy>()
-const policyClass = (clock: Clock): typeof CachePolicy => {
-	let known = policyClasses.get(clock)
-	if (known === undefined) {
-		known = class extends CachePolicy {
-			now(): number {
-				return clock.now()
-			}
-		}
-		policyClasses.set(clock, known)
+/**
+ * The library asks its method `now()` for the time, in its constructor already. Nothing here waits, so the moment that
+ * each of the functions above has been given holds until it returns.
+ */
+let moment = 0
+class MomentaryPolicy extends CachePolicy {
+	now(): number {
+		return moment
 	}
-	return known
 }

@@ -1,14 +1,15 @@
 import { reasonOf, type Timer } from '../lib/core/clock.ts'
 import type { RemoteTermError } from '../lib/core/errors.ts'
 import type { FetchContext } from '../lib/core/fetcher.ts'
+import type { StopSignal } from './http-request/http-request.ts'
 
 /**
  * What may end one request before its time: the caller's signal, a limit that runs out, or the caller losing
- * interest. All three abort `signal`, and the first of them is the `reason`.
+ * interest. The first of them is the `reason`, with which the client is told to stop.
  */
-export class Limits {
+export class Limits implements StopSignal {
 	readonly #context: FetchContext
-	readonly #controller = new AbortController()
+	#listeners: ReadonlyArray<() => void> = []
 	readonly #onAbort = (): void => this.end(reasonOf(this.#context.signal))
 	#timer: Timer | undefined
 	#reason: RemoteTermError | undefined
@@ -19,8 +20,8 @@ export class Limits {
 		context.signal.addEventListener('abort', this.#onAbort, { once: true })
 	}
 
-	get signal(): AbortSignal {
-		return this.#controller.signal
+	get aborted(): boolean {
+		return this.#reason !== undefined
 	}
 
 	get reason(): RemoteTermError | undefined {
@@ -42,7 +43,17 @@ export class Limits {
 		if (this.#reason !== undefined) return
 		this.#reason = reason
 		this.release()
-		this.#controller.abort(reason)
+		const listeners = this.#listeners
+		this.#listeners = []
+		for (const listener of listeners) listener()
+	}
+
+	addEventListener(_type: 'abort', listener: () => void): void {
+		this.#listeners = [...this.#listeners, listener]
+	}
+
+	removeEventListener(_type: 'abort', listener: () => void): void {
+		this.#listeners = this.#listeners.filter(one => one !== listener)
 	}
 
 	/** The request is over: lets go of the caller's signal and of the clock. */

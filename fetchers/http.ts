@@ -2,6 +2,7 @@ import { createHttpClient } from '#http-request'
 import { reasonOf, untilAborted } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Download, FetchContext, Fetcher, NotModified, Version } from '../lib/core/fetcher.ts'
+import { redactUrl } from '../lib/core/redact.ts'
 import { contentLengthOf, encodingOf, failureOf, refusalOf } from './http-answer.ts'
 import { exchange, type Answer } from './http-exchange.ts'
 import { freshnessOf, policyOf, revalidated, type Policy } from './http-freshness.ts'
@@ -48,12 +49,25 @@ interface Held {
  */
 export class HttpFetcher implements Fetcher {
 	readonly #settings: HttpSettings
+	readonly #commonHeaders: Readonly<Record<string, string>>
+	/** Where no function has to be asked for them. */
+	readonly #fixedHeaders: Readonly<Record<string, string>> | undefined
 	#client: HttpClient | undefined
 	#held: Held | undefined
 
 	/** Throws `INVALID_OPTION`. Nothing is connected before the first request. */
 	constructor(options: HttpFetcherOptions) {
 		this.#settings = parseHttpOptions(options)
+		const { headers, authorization } = this.#settings
+		this.#fixedHeaders =
+			typeof headers === 'function' || typeof authorization === 'function'
+				? undefined
+				: { ...headers, ...(authorization !== undefined && { authorization }) }
+		this.#commonHeaders = {
+			accept: '*/*',
+			'user-agent': 'remote-term',
+			'accept-encoding': this.#settings.acceptEncoding,
+		}
 	}
 
 	async init(): Promise<void> {
@@ -103,54 +117,56 @@ export class HttpFetcher implements Fetcher {
 		const settings = this.#settings
 		const condition = preconditionOf(known, context.clock.now())
 		const origin = this.#held?.version === known ? this.#held?.url : undefined
-		const commonHeaders = { ...DEFAULT_HEADERS, 'accept-encoding': settings.acceptEncoding }
 		const askWith = (ownHeaders: Readonly<Record<string, string>>): Promise<Answer> =>
 			exchange(client, settings, context, {
 				method,
 				ownHeaders,
-				commonHeaders,
+				commonHeaders: this.#commonHeaders,
 				precondition: (url, hop) =>
 					condition !== undefined && (origin === undefined ? hop === 0 : appliesTo(condition, origin, url))
 						? condition
 						: undefined,
 			})
-		const ownHeaders = await ownHeadersOf(settings, context)
+		const ownHeaders = this.#fixedHeaders ?? (await ownHeadersOf(settings, context))
 		const answer = await askWith(ownHeaders)
-		const mayRotate = typeof settings.authorization === 'function' || typeof settings.headers === 'function'
-		if (answer.response.status !== 401 || !answer.trusted || !mayRotate) return answer
+		if (answer.response.status !== 401 || !answer.trusted || this.#fixedHeaders !== undefined) return answer
 		await answer.discard()
 		const renewed = await ownHeadersOf(settings, context)
 		return renewed.authorization === ownHeaders.authorization ? answer : askWith(renewed)
 	}
 
-	#confirm({ response, url, limits }: Answer, known: Version, { clock }: FetchContext): NotModified {
-		// A 304 has no body to wait for, whatever its Content-Length says.
-		void response.discard(Number.MAX_SAFE_INTEGER)
+	async #confirm(
+		{ response, url, limits }: Answer,
+		known: Version,
+		{ clock }: FetchContext,
+	): Promise<NotModified> {
+		// A 304 has no body, whatever its Content-Length says, so there is nothing that could take long.
+		await response.discard(Number.MAX_SAFE_INTEGER)
 		limits.release()
 		const held = this.#held?.version === known ? this.#held : undefined
-		const policy = held
-			? revalidated(held.policy, response.headers, clock)
-			: policyOf(response.headers, clock)
+		const now = clock.now()
+		const policy = held ? revalidated(held.policy, response.headers, now) : policyOf(response.headers, now)
 		this.#held = { version: known, url, policy }
-		return { notModified: true, ...freshnessOf(policy, this.#settings) }
+		return { notModified: true, ...freshnessOf(policy, now, this.#settings) }
 	}
 
 	async #accept(answer: Answer, { clock }: FetchContext): Promise<Download> {
-		const { response, url, subject } = answer
+		const { response, url } = answer
 		const { status, headers, decoded } = response
 		try {
 			if (status !== 200) throw refusalOf(status, headers, { ...answer, clock })
 			const size = decoded ? undefined : contentLengthOf(headers)
-			const encoding = decoded ? undefined : encodingOf(headers, subject)
-			const version = versionOf(headers, clock.now())
-			const policy = policyOf(headers, clock)
+			const encoding = decoded ? undefined : encodingOf(headers, url)
+			const now = clock.now()
+			const version = versionOf(headers, now)
+			const policy = policyOf(headers, now)
 			if (version !== undefined) this.#held = { version, url, policy }
 			return {
 				...bodyOf(answer, size, this.#settings.bodyTimeout),
 				...(version !== undefined && { version }),
 				...(size !== undefined && { size }),
 				...(encoding !== undefined && { encoding }),
-				...freshnessOf(policy, this.#settings),
+				...freshnessOf(policy, now, this.#settings),
 			}
 		} catch (error) {
 			await answer.discard()
@@ -158,8 +174,6 @@ export class HttpFetcher implements Fetcher {
 		}
 	}
 }
-
-const DEFAULT_HEADERS = { accept: '*/*', 'user-agent': 'remote-term' }
 
 /** The user's headers and credentials for one request. What the user's functions throw is the cause, unquoted. */
 const ownHeadersOf = async (
@@ -191,10 +205,11 @@ const ownHeadersOf = async (
 
 /** The body, timed and counted while it is read; and the way to be rid of it, read, half read or not read at all. */
 const bodyOf = (
-	{ response, subject, limits, discard }: Answer,
+	{ response, url, limits, discard }: Answer,
 	size: number | undefined,
 	bodyTimeout: number,
 ): { body: AsyncIterable<Uint8Array>; cancel: () => Promise<void> } => {
+	const subject = redactUrl(url)
 	let begun = false
 	let ended = false
 	const silent = (): RemoteTermError =>
@@ -202,7 +217,7 @@ const bodyOf = (
 	const incomplete = (received: number): RemoteTermError =>
 		new RemoteTermError(
 			'FETCH_INCOMPLETE',
-			`The body from ${subject} has ${received < size! ? `only ${received}` : 'more than the announced'} bytes, expected ${size}`,
+			`The body from ${subject} has ${received} bytes${received > size! ? ' or more' : ''}, expected ${size}`,
 		)
 	const chunks = async function* (): AsyncGenerator<Uint8Array, void, void> {
 		begun = true
@@ -212,11 +227,12 @@ const bodyOf = (
 			try {
 				return await limits.within(bodyTimeout, silent, () => iterator.next())
 			} catch (error) {
-				throw limits.reason ?? failureOf(faultOf(error), subject, 'body')
+				throw limits.reason ?? failureOf(faultOf(error), url, 'body')
 			}
 		}
 		try {
-			for (let chunk = await next(); ; chunk = await next()) {
+			for (;;) {
+				const chunk = await next()
 				// A body that was aborted may also just end.
 				if (limits.reason !== undefined) throw limits.reason
 				if (chunk.done) break
@@ -226,6 +242,11 @@ const bodyOf = (
 			}
 			ended = true
 			if (size !== undefined && received < size) throw incomplete(received)
+			try {
+				await response.confirm?.()
+			} catch (error) {
+				throw failureOf(faultOf(error), url, 'body')
+			}
 		} finally {
 			if (!ended) limits.end(new RemoteTermError('STOPPED', `The body from ${subject} was given up`))
 			ended = true

@@ -20,7 +20,7 @@ const TIMEOUTS = new Set([
 	'UND_ERR_BODY_TIMEOUT',
 	'ETIMEDOUT',
 ])
-const CUTS = new Set(['UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH', 'HPE_INVALID_EOF_STATE'])
+const CUTS = new Set(['UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 
 /** Goes by the codes of undici and of Node, which undici's `fetch` hides one level down. Others have no codes. */
 export const faultOf = (thrown: unknown): Fault => {
@@ -31,7 +31,9 @@ export const faultOf = (thrown: unknown): Fault => {
 	const proxied = /^Proxy response \((\d{3})\)/.exec(message)
 	if (proxied) return { kind: 'proxy', status: Number(proxied[1]), message, cause }
 	if (typeof code === 'string' && TIMEOUTS.has(code)) return { kind: 'timeout', message, cause }
-	if (typeof code === 'string' && CUTS.has(code)) return { kind: 'cut', message, cause }
+	// The end of the connection within a chunk has no code of its own.
+	if ((typeof code === 'string' && CUTS.has(code)) || /Invalid EOF state/.test(message))
+		return { kind: 'cut', message, cause }
 	// A refusal on each of several addresses is an AggregateError without a message of its own.
 	if (error instanceof AggregateError && error.message === '')
 		return { kind: 'failed', message: error.errors.map(messageOf).join('; '), cause }

@@ -20,13 +20,17 @@ const UNDONE_BY_FETCH = new Set(['gzip', 'x-gzip', 'deflate', 'br', 'zstd'])
  *
  * - Leave bodies alone. The runtime undoes `Content-Encoding`, so `Content-Length` cannot be checked for such a
  *   body, and whether a truncated one is noticed is up to the runtime (Node's `fetch` does not notice).
+ * - Notice a reset within a body that has neither a length nor chunks, or bytes beyond the announced length.
  * - Time the connecting, or go through a `dispatcher`.
  * - See redirects, in browsers: there a redirect is `FETCH_REDIRECT`.
  * - Send every header: some runtimes set `accept-encoding` or `user-agent` themselves.
  */
 export const createFetchClient = (fetch: FetchLike): HttpClient => ({
-	abilities: { dispatcher: false, connectTimeout: false, rawBody: false },
-	async request({ method, url, headers, signal }): Promise<HttpResponse> {
+	abilities: { dispatcher: false, connectTimeout: false, rawBody: false, strictFraming: false },
+	async request({ method, url, headers, signal: stop }): Promise<HttpResponse> {
+		const controller = new AbortController()
+		stop.addEventListener('abort', () => controller.abort(stop.reason))
+		const { signal } = controller
 		const response = await fetch(url.href, {
 			method,
 			headers: { ...headers },

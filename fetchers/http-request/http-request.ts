@@ -25,6 +25,11 @@ export interface HttpAbilities {
 	 * telling whether a compressed body was complete.
 	 */
 	readonly rawBody: boolean
+	/**
+	 * Bytes beyond `Content-Length` are noticed, if they come along with the body and the connection stays open; and
+	 * so is a reset within a body that only the end of the connection delimits. Otherwise such a body passes for whole.
+	 */
+	readonly strictFraming: boolean
 }
 
 export interface HttpClientOptions {
@@ -42,7 +47,15 @@ export interface HttpRequest {
 	readonly method: 'GET' | 'HEAD'
 	readonly url: URL
 	readonly headers: Readonly<Record<string, string>>
-	readonly signal: AbortSignal
+	readonly signal: StopSignal
+}
+
+/** As much of an `AbortSignal` as undici wants. A real one for each request would be a tenth of its cost. */
+export interface StopSignal {
+	readonly aborted: boolean
+	readonly reason: unknown
+	addEventListener(type: 'abort', listener: () => void): void
+	removeEventListener(type: 'abort', listener: () => void): void
 }
 
 export interface HttpResponse {
@@ -52,6 +65,8 @@ export interface HttpResponse {
 	/** The runtime has undone `Content-Encoding`: neither that nor `Content-Length` describes `body` any more. */
 	readonly decoded: boolean
 	readonly body: AsyncIterable<Uint8Array>
+	/** Called after the end of `body`: rejects if it was not as whole as it seemed. */
+	confirm?(): Promise<void>
 	/**
 	 * Instead of reading `body`: reads what is left, so that the connection can serve again, if that is no more than
 	 * `limit` bytes; otherwise closes the connection. Never rejects.

@@ -47,9 +47,14 @@ export const receive = async (
 		return received
 	} catch (error) {
 		// The iteration may not have begun, or may hang in a source that does not heed the signal.
-		await download.cancel?.()
+		giveUp(download)
 		throw error
 	}
+}
+
+/** Nobody waits for it: a refresh that has failed need not fail later. */
+const giveUp = (download: DownloadedBody): void => {
+	void (async () => download.cancel?.())().catch(() => {})
 }
 
 /** Counts and digests what passes, and ends it where it exceeds its budget or its announced size. */

@@ -98,7 +98,7 @@ export class RefreshLoop<Outcome> {
 		this.disarm()
 		const { clock, minInterval } = this.#options
 		const now = clock.monotonic()
-		const wait = delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now)
+		const wait = Math.ceil(delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now))
 		this.#nextAt = now + wait
 		// In the background: a poll is no reason for a process to stay alive.
 		this.#timer = clock.timer(wait, () => void this.fly(), { background: true })

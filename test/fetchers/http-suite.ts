@@ -234,15 +234,41 @@ export const httpSuite = (client: string, abilities: HttpAbilities, create: Crea
 		await refused(t, () => fetcher.download(context()), 'FETCH_FAILED')
 	})
 
-	test(title('a reset within the body is FETCH_FAILED'), async t => {
-		const { url } = await serve(t, (_request, response) => {
-			response.writeHead(200, { 'content-length': '100' }).write('hello', () => {
-				response.socket!.resetAndDestroy()
-			})
+	const framings = ['content-length: 100\r\n\r\nhello', 'transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n']
+	if (abilities.strictFraming) framings.push('\r\nhello')
+	for (const framing of framings) {
+		test(title(`a reset within the body is FETCH_FAILED: ${JSON.stringify(framing)}`), async t => {
+			let reset = (): void => {}
+			const { url } = await serveRaw(t, socket =>
+				socket.once('data', () => {
+					socket.write(`HTTP/1.1 200 OK\r\n${framing}`)
+					reset = () => socket.resetAndDestroy()
+				}),
+			)
+			const fetcher = await create(t, { url })
+			const { body } = asBody(await fetcher.download(context()))
+			const chunks = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+			await chunks.next()
+			const reading = refused(t, () => chunks.next(), 'FETCH_FAILED', { message: /ECONNRESET/ })
+			reset()
+			await reading
 		})
-		const fetcher = await create(t, { url })
-		await refused(t, async () => textOf(await fetcher.download(context())), 'FETCH_FAILED')
-	})
+	}
+
+	test(
+		title(
+			'a body longer than its Content-Length is not taken for longer, and is refused where it is noticed',
+		),
+		async t => {
+			const { url } = await serveRaw(t, socket =>
+				socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nhello')),
+			)
+			const fetcher = await create(t, { url })
+			const reading = async (): Promise<string> => textOf(await fetcher.download(context()))
+			if (abilities.strictFraming) await refused(t, reading, 'FETCH_INCOMPLETE', { message: /More bytes/ })
+			else t.is(await reading(), 'hel')
+		},
+	)
 
 	test(title('a body shorter than its Content-Length is FETCH_INCOMPLETE'), async t => {
 		const { url } = await serveRaw(t, socket =>
@@ -402,6 +428,7 @@ export const httpSuite = (client: string, abilities: HttpAbilities, create: Crea
 	})
 
 	test(title('freshness is clamped, and a 304 renews and amends it'), async t => {
+		const call = context({ clock: new FakeClock() })
 		let cacheControl: string | undefined = 'max-age=60, stale-if-error=600'
 		const { url } = await serve(t, (request, response) => {
 			response.setHeader('etag', '"x"')
@@ -410,20 +437,20 @@ export const httpSuite = (client: string, abilities: HttpAbilities, create: Crea
 			else response.setHeader('age', '20').end('body')
 		})
 		const fetcher = await create(t, { url, minRefreshInterval: 5000, maxRefreshInterval: 50_000 })
-		const first = asBody(await fetcher.download(context()))
+		const first = asBody(await fetcher.download(call))
 		t.is(first.freshFor, 40_000)
 		t.is(first.usableFor, 640_000)
 		await textOf(first)
 		cacheControl = undefined
-		t.deepEqual(await fetcher.downloadIfChanged('"x"', context()), {
+		t.deepEqual(await fetcher.downloadIfChanged('"x"', call), {
 			notModified: true,
 			freshFor: 50_000,
 			usableFor: 660_000,
 		})
 		cacheControl = 'no-cache'
-		t.deepEqual(await fetcher.downloadIfChanged('"x"', context()), { notModified: true, freshFor: 5000 })
+		t.deepEqual(await fetcher.downloadIfChanged('"x"', call), { notModified: true, freshFor: 5000 })
 		cacheControl = 'no-store'
-		t.deepEqual(await fetcher.downloadIfChanged('"x"', context()), { notModified: true, noStore: true })
+		t.deepEqual(await fetcher.downloadIfChanged('"x"', call), { notModified: true, noStore: true })
 	})
 
 	test(title('nonsense in the caching headers costs neither the body nor an error'), async t => {
