@@ -64,9 +64,18 @@ export const freshnessOf = (policy: Policy, now: number, bounds: RefreshBounds):
 	return {
 		...(freshFor !== undefined && { freshFor }),
 		// Nobody can refresh sooner than the bounds allow, so content is not unusable before that.
-		...(usable !== undefined && { usableFor: Math.max(usable, freshFor ?? 0) }),
+		...(usable !== undefined && { usableFor: Math.max(usable, freshFor ?? bounds.minRefreshInterval) }),
 	}
 }
+
+/**
+ * Whether a 304 that says the same as the one before it means the same, as most do: its freshness counts from its own
+ * arrival. Not so with Expires, which is a moment.
+ */
+export const repeats = (before: HttpHeaders, headers: HttpHeaders): boolean =>
+	REPEATED.every(name => before[name] === headers[name])
+
+export const isRelative = (policy: Policy): boolean => policy.toObject().resh.expires === undefined
 
 /** A field that the stored headers do not have would not be taken over from a 304, so they have them all. */
 const ABSENT: CachePolicy.Headers = Object.freeze({
@@ -79,6 +88,8 @@ const ABSENT: CachePolicy.Headers = Object.freeze({
 	etag: undefined,
 	'last-modified': undefined,
 })
+
+const REPEATED = Object.keys(ABSENT).filter(name => name !== 'date')
 
 /**
  * The few fields that matter, in the form in which http-cache-semantics reads them without surprises. It takes

@@ -1,11 +1,11 @@
 import { createHttpClient } from '#http-request'
 import { reasonOf, untilAborted } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
-import type { Download, FetchContext, Fetcher, NotModified, Version } from '../lib/core/fetcher.ts'
+import type { Download, FetchContext, Fetcher, Freshness, NotModified, Version } from '../lib/core/fetcher.ts'
 import { redactUrl } from '../lib/core/redact.ts'
 import { contentLengthOf, encodingOf, failureOf, refusalOf } from './http-answer.ts'
 import { exchange, type Answer } from './http-exchange.ts'
-import { freshnessOf, policyOf, revalidated, type Policy } from './http-freshness.ts'
+import { freshnessOf, isRelative, policyOf, repeats, revalidated, type Policy } from './http-freshness.ts'
 import {
 	bearerAuthorization,
 	checkedHeaders,
@@ -16,7 +16,7 @@ import {
 } from './http-options.ts'
 import { faultOf } from './http-request/fault.ts'
 import { createFetchClient } from './http-request/fetch.ts'
-import type { HttpClient } from './http-request/http-request.ts'
+import type { HttpClient, HttpHeaders } from './http-request/http-request.ts'
 import { appliesTo, preconditionOf, versionOf } from './http-validators.ts'
 
 export type { HttpFetcherOptions, PerRequest } from './http-options.ts'
@@ -28,6 +28,8 @@ interface Held {
 	/** Where it came from, after redirects. */
 	readonly url: URL
 	readonly policy: Policy
+	/** The last 304, where another like it would mean the same. */
+	readonly confirmed?: { readonly headers: HttpHeaders; readonly freshness: Freshness } | undefined
 }
 
 /**
@@ -144,10 +146,15 @@ export class HttpFetcher implements Fetcher {
 		await response.discard(Number.MAX_SAFE_INTEGER)
 		limits.release()
 		const held = this.#held?.version === known ? this.#held : undefined
+		const { headers } = response
+		if (held?.confirmed !== undefined && repeats(held.confirmed.headers, headers))
+			return { notModified: true, ...held.confirmed.freshness }
 		const now = clock.now()
-		const policy = held ? revalidated(held.policy, response.headers, now) : policyOf(response.headers, now)
-		this.#held = { version: known, url, policy }
-		return { notModified: true, ...freshnessOf(policy, now, this.#settings) }
+		const policy = held ? revalidated(held.policy, headers, now) : policyOf(headers, now)
+		const freshness = freshnessOf(policy, now, this.#settings)
+		const confirmed = isRelative(policy) ? { headers, freshness } : undefined
+		this.#held = { version: known, url, policy, confirmed }
+		return { notModified: true, ...freshness }
 	}
 
 	async #accept(answer: Answer, { clock }: FetchContext): Promise<Download> {

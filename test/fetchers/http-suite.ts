@@ -453,6 +453,32 @@ export const httpSuite = (client: string, abilities: HttpAbilities, create: Crea
 		t.deepEqual(await fetcher.downloadIfChanged('"x"', call), { notModified: true, noStore: true })
 	})
 
+	test(title('304 after 304 says how fresh the content is now'), async t => {
+		const clock = new FakeClock()
+		const call = context({ clock })
+		const expires = new Date(clock.now() + 60_000).toUTCString()
+		let headers: Record<string, string> = { 'cache-control': 'max-age=60', age: '20' }
+		const { url } = await serve(t, (request, response) => {
+			response.sendDate = false
+			response.writeHead(request.headers['if-none-match'] ? 304 : 200, { etag: '"x"', ...headers }).end()
+		})
+		const fetcher = await create(t, { url })
+		await textOf(await fetcher.download(call))
+		const ask = async (): Promise<number | undefined> =>
+			((await fetcher.downloadIfChanged('"x"', call)) as NotModified).freshFor
+		t.deepEqual([await ask(), await ask(), await ask()], [40_000, 40_000, 40_000])
+		headers.age = '30'
+		t.deepEqual([await ask(), await ask()], [30_000, 30_000])
+		headers = { 'cache-control': 'public', expires }
+		t.is(await ask(), 60_000)
+		clock.jump(10_000)
+		t.is(await ask(), 50_000)
+		clock.jump(10_000)
+		t.is(await ask(), 40_000)
+		headers = {}
+		t.is(await ask(), 40_000, 'what was stored holds on')
+	})
+
 	test(title('nonsense in the caching headers costs neither the body nor an error'), async t => {
 		const { url } = await serve(
 			t,
