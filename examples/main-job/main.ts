@@ -38,7 +38,11 @@ let origin: ChildProcess
 
 const startOrigin = async (port = 0): Promise<number> => {
 	origin = fork(fileURLToPath(new URL('./origin.js', import.meta.url)), [String(port)], { execArgv: [] })
-	const [{ port: bound }] = (await once(origin, 'message')) as [{ port: number }]
+	const exited = once(origin, 'exit').then(([code]) => {
+		throw new Error(`The origin ended with ${code} before it was ready`)
+	})
+	const [{ port: bound }] = (await Promise.race([once(origin, 'message'), exited])) as [{ port: number }]
+	exited.catch(() => {})
 	return bound
 }
 
@@ -48,6 +52,8 @@ const order = async (what: Order): Promise<void> => {
 }
 
 const began = performance.now()
+// A poll is no reason for a process to stay alive, and while the origin is dead nothing else is. A service has its server.
+const alive = setInterval(() => {}, 1_000)
 say('Starting an origin on loopback with two real documents …')
 const port = await startOrigin()
 const urlOf = (path: string): string => `http://127.0.0.1:${port}${path}`
@@ -122,6 +128,7 @@ say(`  ${cities.get()!.length.toLocaleString('en')} cities, ready again`)
 
 await Promise.all([cities.stop(), compat.stop()])
 origin!.kill()
+clearInterval(alive)
 say(
 	`\nDone in ${((performance.now() - began) / 1000).toFixed(1)} s. Nothing is left running, so the process ends by itself.`,
 )

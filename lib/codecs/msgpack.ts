@@ -14,6 +14,8 @@ const toMaps = new Unpackr({ ...settings, mapsAsObjects: false })
  * a copy. Of extensions only the timestamp (−1) is decoded, to a `Date`, which holds no more than its milliseconds.
  * `T` is what you expect it to be, and is not checked.
  *
+ * A string of more than 64 bytes loses a byte order mark that it begins with, which is msgpackr's doing.
+ *
  * As in `json`, entries called `__proto__` are left out at any depth.
  *
  * Errors: `DESERIALIZE_FAILED` for data that is truncated, followed by more, or deeper than 512 levels, for strings

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { RemoteTermError } from '../../lib/core/errors.ts'
+import { jsonValue } from './support.ts'
 import { json } from '../../lib/codecs/index.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -10,7 +11,7 @@ const refused = (t: ExecutionContext, data: Uint8Array): RemoteTermError =>
 
 test('json reads what JSON.stringify writes', t => {
 	fc.assert(
-		fc.property(fc.jsonValue(), fc.constantFrom(undefined, '\t'), (value, space) => {
+		fc.property(jsonValue, fc.constantFrom(undefined, '\t'), (value, space) => {
 			const text = JSON.stringify(value, null, space)
 			t.deepEqual(json(bytesOf(text)), JSON.parse(text))
 		}),
@@ -71,7 +72,7 @@ test('A fault is told by line and column', t => {
 test('The position of a fault is found for any damage', t => {
 	fc.assert(
 		fc.property(
-			fc.jsonValue(),
+			jsonValue,
 			fc.nat(),
 			fc.constantFrom('', ' ', '"', '{', '}', ']', ',', '1', 'x', '\\', '\0'),
 			(value, where, damage) => {

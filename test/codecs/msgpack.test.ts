@@ -14,7 +14,7 @@ const { value } = fc.letrec<{ value: unknown }>(tie => ({
 	value: fc.oneof(
 		{ maxDepth: 5 },
 		fc.integer(),
-		fc.double({ noNaN: false }),
+		fc.double().filter(number => !Object.is(number, -0)), // which msgpackr packs as 0
 		fc.maxSafeInteger(),
 		fc.boolean(),
 		fc.constant(null),

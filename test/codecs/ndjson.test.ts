@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { RemoteTermError } from '../../lib/core/errors.ts'
+import { jsonValue } from './support.ts'
 import { ndjson } from '../../lib/codecs/index.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -21,7 +22,7 @@ test('Blank lines are skipped', t => {
 
 test('ndjson reads what JSON.stringify writes', t => {
 	fc.assert(
-		fc.property(fc.array(fc.jsonValue()), values => {
+		fc.property(fc.array(jsonValue), values => {
 			const lines = values.map(value => JSON.stringify(value))
 			t.deepEqual(
 				ndjson(bytesOf(lines.join('\n'))),
