@@ -55,7 +55,10 @@ export const describeCauses = (thrown: unknown, secrets: readonly string[]): str
 
 /** Whatever else a text says, it does not say these. */
 export const scrub = (text: string, secrets: readonly string[]): string =>
-	secrets.reduce((left, secret) => (secret === '' ? left : left.replaceAll(secret, '…')), text)
+	[...secrets]
+		// One may be a part of another.
+		.sort((a, b) => b.length - a.length)
+		.reduce((left, secret) => left.replaceAll(secret, '…'), text)
 
 const MAX_CAUSES = 10
 

@@ -6,6 +6,9 @@ import { run } from './program.ts'
 
 const { argv, env, stdout, stderr } = process
 
+// The SDK's nine lines about old versions of Node are for those who install it, not for those who read a value.
+env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
+
 const ending = new AbortController()
 for (const name of ENDING_SIGNALS) {
 	process.on(name, () => {

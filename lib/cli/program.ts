@@ -132,7 +132,10 @@ const withReadOptions = (command: Command): Command =>
 		.option('--timeout <time>', 'give a refresh up after this: 5s, 500ms (default: 30s)', duration)
 		.option('--max-bytes <size>', 'refuse a larger body: 10MB, 64MiB (default: 64MiB)', size)
 		.option('--max-inflated-bytes <size>', 'the same after decompression (default: 512MiB)', size)
-		.option('--prefix <prefix>', `of the environment variables (default: ${DEFAULT_PREFIX})`)
+		.option(
+			'--prefix <prefix>',
+			`what the names of the environment variables begin with (default: ${DEFAULT_PREFIX})`,
+		)
 		.option('-v, --verbose', 'print the causes of errors, and what is logged, to stderr')
 
 const duration = (text: string): number => {

@@ -5,8 +5,16 @@ import { redactUrl } from '../core/redact.ts'
 import { codecOf, loadCodec, type CodecName } from './codecs.ts'
 import { CliError, type SourceKind } from './failure.ts'
 import type { Io } from './io.ts'
+import {
+	secretsOfEnvironment,
+	secretsOfHeader,
+	secretsOfUrl,
+	secretsOfVariables,
+	tolerantlyDecoded,
+} from './secrets.ts'
 
-export const DEFAULT_PREFIX = 'REMOTE_TERM_'
+/** What the names of the environment variables begin with. */
+export const DEFAULT_PREFIX = 'REMOTE_TERM'
 
 export interface SourceOptions {
 	readonly codec?: CodecName | undefined
@@ -27,10 +35,11 @@ export interface Source {
 	readonly deserialize: (data: Uint8Array) => unknown
 }
 
-/** A URL, a path, or nothing: then the environment says it. Nothing is connected or read yet. */
+/** What SOURCE says, or that the environment says it. Nothing is connected or read yet. */
 export interface SourceAddress {
 	readonly kind: SourceKind
-	readonly url: URL | undefined
+	/** As it was given, so that no URL parser takes a `..` out of an S3 key; a path as a URL. */
+	readonly url: string | undefined
 	readonly secrets: readonly string[]
 }
 
@@ -40,10 +49,13 @@ export const addressOf = (
 	{ header = [], prefix }: SourceOptions,
 	env: Io['env'],
 ): SourceAddress => {
-	const secrets = [...header.flatMap(secretsOfHeader), ...secretsOfEnvironment(env)]
 	if (given === undefined) {
 		if (header.length > 0) throw headersElsewhere('a SOURCE on the command line')
-		return { kind: 'environment', url: undefined, secrets }
+		return {
+			kind: 'environment',
+			url: undefined,
+			secrets: [...secretsOfEnvironment(env), ...secretsOfVariables(env, prefix ?? DEFAULT_PREFIX)],
+		}
 	}
 	if (prefix !== undefined) {
 		throw new CliError(
@@ -51,92 +63,88 @@ export const addressOf = (
 			'Expected either SOURCE or --prefix, which names the environment, got both',
 		)
 	}
-	const url = parseSource(given)
-	const kind = kindOf(given, url)
+	const { kind, url } = parseSource(given)
 	if (header.length > 0 && kind !== 'http') throw headersElsewhere('an http: or https: SOURCE')
-	return { kind, url, secrets: [...secrets, ...secretsOfUrl(url)] }
+	const secrets = [...secretsOfEnvironment(env), ...header.flatMap(secretsOfHeader), ...secretsOfUrl(url)]
+	return { kind, url, secrets }
 }
 
-/** @throws `INVALID_OPTION` */
+/** Rejects with `INVALID_OPTION`. */
 export const openSource = async (
-	address: SourceAddress,
-	options: SourceOptions,
+	{ kind, url }: SourceAddress,
+	{ codec: chosen, header = [], prefix = DEFAULT_PREFIX }: SourceOptions,
 	env: Io['env'],
 ): Promise<Source> => {
-	const { kind, url } = address
-	const { prefix = DEFAULT_PREFIX } = options
-	const shown = url ?? urlOfEnvironment(env, prefix)
-	const label = shown === undefined ? `the environment (${prefix}…)` : redactUrl(shown)
-	const codec = options.codec ?? codecOf(shown?.pathname ?? '')
+	const { label, path } = url === undefined ? describeEnvironment(env, prefix) : describeUrl(url)
+	const codec = chosen ?? codecOf(path)
+	const { fetcherFromEnv, fetcherFromUrl } = await import('../../fetchers/env.ts')
 	return {
 		kind,
 		label,
-		name: shown === undefined ? 'the value' : nameOf(shown),
-		fetcher: await fetcherFor(url, { ...options, prefix }, env),
+		name: nameOf(path) ?? label,
+		fetcher:
+			url === undefined
+				? await fetcherFromEnv(env, { prefix })
+				: await fetcherFromUrl(url, header.length > 0 ? { http: { headers: parseHeaders(header) } } : {}),
 		codec,
 		deserialize: await loadCodec(codec),
 	}
 }
 
-const fetcherFor = async (
-	url: URL | undefined,
-	{ header = [], prefix }: SourceOptions & { prefix: string },
-	env: Io['env'],
-): Promise<Fetcher> => {
-	if (url !== undefined && header.length > 0) {
-		const { HttpFetcher } = await import('../../fetchers/http.ts')
-		return new HttpFetcher({ url, headers: parseHeaders(header) })
+/** `path` is what the name and the codec are taken from. */
+interface Description {
+	readonly label: string
+	readonly path: string
+}
+
+const describeUrl = (url: string): Description => {
+	const { pathname, host } = new URL(url)
+	return { label: redactUrl(url), path: pathname === '/' ? host : pathname }
+}
+
+/** Only as far as it is set; whether it is right is for `fetcherFromEnv` to say. */
+const describeEnvironment = (env: Io['env'], prefix: string): Description => {
+	const valueOf = (name: string): string => env[`${prefix}_${name}`]?.trim() ?? ''
+	const urls = `${valueOf('SOURCE')} ${valueOf('HTTP_URL')}`.split(/\s+/).filter(url => URL.canParse(url))
+	const [first] = urls
+	if (first !== undefined) {
+		const { label, path } = describeUrl(first)
+		return { label: urls.length > 1 ? `${label} and ${urls.length - 1} more` : label, path }
 	}
-	const { fetcherFromEnv, fetcherFromUrl } = await import('../../fetchers/env.ts')
-	return url === undefined ? fetcherFromEnv(env, { prefix }) : fetcherFromUrl(url.href)
+	const [bucket, path] = [valueOf('S3_BUCKET'), valueOf('S3_KEY') || valueOf('FILE_PATH')]
+	return { label: bucket === '' ? path : `s3://${bucket}/${path}`, path }
 }
 
 /** Two letters at least, so that `C:\…` is a path. */
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i
 
-const parseSource = (given: string): URL => {
+const parseSource = (given: string): { readonly kind: SourceKind; readonly url: string } => {
 	if (given === '')
 		throw new CliError('INVALID_OPTION', 'Expected SOURCE to be a URL or a path, got an empty string')
-	if (!SCHEME.test(given)) return pathToFileURL(resolve(given))
-	try {
-		return new URL(given)
-	} catch {
-		// Not quoted: what cannot be parsed cannot be redacted.
-		throw new CliError('INVALID_OPTION', 'SOURCE begins like a URL but is none', {
-			hint: 'It takes https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; ./name:x for a path with a colon.',
-		})
-	}
+	if (!SCHEME.test(given)) return { kind: 'path', url: pathToFileURL(resolve(given)).href }
+	// Not quoted: what cannot be parsed cannot be redacted.
+	if (!URL.canParse(given)) throw badSource('SOURCE begins like a URL but is none')
+	const { protocol } = new URL(given)
+	const kind = KINDS[protocol]
+	if (kind === undefined) throw badSource(`SOURCE cannot be a URL of ${protocol}`)
+	return { kind, url: given }
 }
 
-const kindOf = (given: string, { protocol }: URL): SourceKind => {
-	if (!SCHEME.test(given)) return 'path'
-	switch (protocol) {
-		case 'http:':
-		case 'https:':
-			return 'http'
-		case 's3:':
-			return 's3'
-		case 'file:':
-			return 'file'
-		default:
-			throw new CliError('INVALID_OPTION', `SOURCE cannot be a URL of ${protocol}`, {
-				hint: 'It takes https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; ./name:x for a path with a colon.',
-			})
-	}
+const KINDS: Readonly<Record<string, SourceKind>> = {
+	'https:': 'http',
+	'http:': 'http',
+	's3:': 's3',
+	'file:': 'file',
 }
 
-const urlOfEnvironment = (env: Io['env'], prefix: string): URL | undefined => {
-	const given = env[`${prefix}SOURCE`]
-	return given !== undefined && URL.canParse(given) ? new URL(given) : undefined
-}
+const badSource = (message: string): CliError =>
+	new CliError('INVALID_OPTION', message, {
+		hint: 'It takes https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; ./name:x for a path with a colon.',
+	})
 
-const nameOf = (url: URL): string => {
-	const last = url.pathname.split('/').findLast(part => part !== '') ?? url.host
-	try {
-		return decodeURIComponent(last)
-	} catch {
-		return last
-	}
+const nameOf = (path: string): string | undefined => {
+	const last = path.split('/').findLast(part => part !== '')
+	return last === undefined ? undefined : tolerantlyDecoded(last)
 }
 
 const headersElsewhere = (where: string): CliError =>
@@ -158,32 +166,3 @@ const parseHeaders = (lines: readonly string[]): Record<string, string> => {
 	}
 	return headers
 }
-
-/** Shorter ones are hardly secret, and to blot them out would make messages unreadable. */
-const SHORTEST_PASSWORD = 4
-/** The same of what need not be a secret at all. */
-const SHORTEST_SECRET = 8
-
-const secretsOfHeader = (line: string): string[] => {
-	const value = line.slice(line.indexOf(':') + 1).trim()
-	return [value, ...value.split(/\s+/)].filter(part => part.length >= SHORTEST_SECRET)
-}
-
-const secretsOfUrl = ({ password, protocol, searchParams }: URL): string[] => [
-	...[password, tolerantlyDecoded(password)].filter(part => part.length >= SHORTEST_PASSWORD),
-	...(protocol === 's3:' ? [] : [...searchParams.values()].filter(part => part.length >= SHORTEST_SECRET)),
-]
-
-const tolerantlyDecoded = (text: string): string => {
-	try {
-		return decodeURIComponent(text)
-	} catch {
-		return text
-	}
-}
-
-const secretsOfEnvironment = (env: Io['env']): string[] =>
-	Object.entries(env)
-		.filter(([name]) => /SECRET|TOKEN|PASSWORD|AUTHORIZATION/i.test(name))
-		.map(([, value]) => value ?? '')
-		.filter(value => value.length >= SHORTEST_SECRET)
