@@ -58,6 +58,9 @@ export const encodeHead = (header: SnapshotHeader): Uint8Array<ArrayBuffer> | Fl
 
 /** The length of the header, from the file's first `PREAMBLE_BYTES` or fewer, if it has fewer. */
 export const decodePreamble = (bytes: Uint8Array): number | Flaw => {
+	// What a file system leaves of a file whose bytes it had not written yet when the power was cut.
+	if (bytes.length > 0 && bytes.every(byte => byte === 0))
+		return { reason: 'damaged', detail: 'it is filled with zeroes' }
 	const known = Math.min(bytes.length, MAGIC.length)
 	if (MAGIC.subarray(0, known).some((byte, at) => byte !== bytes[at]))
 		return { reason: 'foreign', detail: 'it does not begin like a snapshot' }
