@@ -29,7 +29,7 @@ export interface EnvelopeSignature {
 }
 
 export const ENVELOPE_FORMAT = 1
-export const MAX_ENVELOPE_BYTES = 16 * 1024
+export const MAX_ENVELOPE_BYTES = 32 * 1024
 export const MAX_SIGNATURES = 16
 
 const DIGEST_PREFIX = 'sha-256:'
