@@ -28,6 +28,11 @@ export class Emitter<Events extends object> {
 		}
 	}
 
+	/** Whether anybody listens, for those to whom the payload is dear. */
+	has(name: keyof Events): boolean {
+		return this.#listeners.has(name)
+	}
+
 	emit<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
 		const listeners = this.#listeners.get(name) as ReadonlyArray<Listener<Events[Name]>> | undefined
 		if (listeners === undefined) return
@@ -35,7 +40,7 @@ export class Emitter<Events extends object> {
 			try {
 				// The type says void, but an async function is a listener too, and its rejection must not end the process.
 				const result: unknown = listener(payload)
-				if (result instanceof Promise) result.catch(error => this.#report(name, error))
+				if (result instanceof Promise) result.catch((error: unknown) => this.#report(name, error))
 			} catch (error) {
 				this.#report(name, error)
 			}

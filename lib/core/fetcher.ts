@@ -19,7 +19,7 @@ export interface FetchContext {
 	onProgress?(received: number, total?: number): void
 }
 
-/** What the source says about how long its answer may be used. All in milliseconds from now. */
+/** What the source says about how long its answer may be used, in milliseconds from now, and how old it is. */
 export interface Freshness {
 	/** The source need not be asked again before this has passed (HTTP `max-age` less `Age`, or `Expires`). */
 	readonly freshFor?: number | undefined
@@ -27,6 +27,12 @@ export interface Freshness {
 	readonly usableFor?: number | undefined
 	/** The source forbids keeping the content beyond this process's memory (HTTP `no-store`). */
 	readonly noStore?: boolean | undefined
+	/**
+	 * When the source published what it holds now, in milliseconds since the Unix epoch (`Last-Modified` of HTTP and
+	 * S3, the modification time of a file). Versions say only whether two states differ; this says which is older, and
+	 * is how `FailoverFetcher` tells a replica that lags behind from one that is ahead.
+	 */
+	readonly publishedAt?: number | undefined
 }
 
 /** A body on its way, with the version that came *with these bytes*. */
@@ -53,6 +59,8 @@ export type Download = DownloadedBody | DownloadedValue
 /** The source still holds the version that it was asked about. */
 export interface NotModified extends Freshness {
 	readonly notModified: true
+	/** The version that is confirmed, where it is not the one that was asked about (a source behind several). */
+	readonly version?: Version | undefined
 }
 
 /**

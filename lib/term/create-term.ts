@@ -1,5 +1,5 @@
 import { json } from '../codecs/json.ts'
-import { onlyKnownOptions } from '../core/options.ts'
+import { invalid, onlyKnownOptions } from '../core/options.ts'
 import { KNOWN_OPTIONS, type RemoteTermOptions } from './options.ts'
 import { RemoteTerm } from './remote-term.ts'
 
@@ -22,9 +22,8 @@ export interface CreateTermOptions<T> extends RemoteTermOptions<T> {
  * @throws `INVALID_OPTION`
  */
 export const createTerm = <T = unknown>(options: CreateTermOptions<T>): RemoteTerm<T> => {
-	if (typeof options === 'object' && options !== null) {
-		onlyKnownOptions('createTerm', options, [...KNOWN_OPTIONS, 'deserialize', 'validate', 'setup'])
-	}
+	if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
+	onlyKnownOptions('createTerm', options, [...KNOWN_OPTIONS, 'deserialize', 'validate', 'setup'])
 	const { deserialize, validate, setup, ...rest } = options
 	return new CreatedTerm(rest, { deserialize: deserialize ?? json<T>, validate, setup })
 }
@@ -45,7 +44,7 @@ class CreatedTerm<T> extends RemoteTerm<T> {
 	}
 
 	protected override deserialize(data: Uint8Array): T | Promise<T> {
-		return this.#hooks.deserialize!(data)
+		return this.#hooks.deserialize(data)
 	}
 
 	protected override validate(term: T): void | Promise<void> {

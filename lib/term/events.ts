@@ -20,6 +20,8 @@ interface Refresh {
 	readonly bytes?: number | undefined
 	/** After decompression. */
 	readonly inflatedBytes?: number | undefined
+	/** Why, where it failed; nothing otherwise. */
+	readonly error?: RemoteTermError | undefined
 }
 
 /**
@@ -31,23 +33,28 @@ export type Outcome =
 			readonly status: 'updated'
 			readonly version: Version
 			readonly previousVersion: Version | undefined
+			readonly error?: undefined
 	  })
-	| (Refresh & { readonly status: 'unchanged'; readonly version: Version | undefined })
+	| (Refresh & {
+			readonly status: 'unchanged'
+			readonly version: Version | undefined
+			readonly error?: undefined
+	  })
 	| (Refresh & {
 			readonly status: 'failed'
 			readonly version: Version | undefined
 			readonly error: RemoteTermError
 	  })
 
-type Of<Status extends Outcome['status']> = Omit<Extract<Outcome, { status: Status }>, 'status'>
+type Ended<Status extends Outcome['status']> = Extract<Outcome, { status: Status }>
 
 export interface TermEvents<T> {
 	/** A new value is in place. `term` is that value. */
-	updated: { readonly name: string; readonly term: T } & Of<'updated'>
+	updated: { readonly name: string; readonly term: T } & Ended<'updated'>
 	/** The source was asked, and still holds what is in place. */
-	unchanged: { readonly name: string } & Of<'unchanged'>
+	unchanged: { readonly name: string } & Ended<'unchanged'>
 	/** The value in place stays, whatever the error. */
-	failed: { readonly name: string } & Of<'failed'>
+	failed: { readonly name: string } & Ended<'failed'>
 	/** `health().status` is not what it was. */
 	status: { readonly name: string; readonly status: TermStatus; readonly previous: TermStatus }
 	/** Bytes of the body under way. */

@@ -1,8 +1,9 @@
 import { untilAborted, type Timer } from '../core/clock.ts'
 import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
 import type { FetchContext } from '../core/fetcher.ts'
+import type { Cancellation } from './cancellation.ts'
 import type { Outcome } from './events.ts'
-import { timed, type Admission, type Gate, type Trace } from './gate.ts'
+import type { Admission, Gate, Trace } from './gate.ts'
 import type { Settings } from './options.ts'
 import type { Source } from './source.ts'
 
@@ -21,6 +22,8 @@ export interface FlightCrew {
 	readonly life: AbortSignal
 }
 
+type Ended<T> = Admission<T> | { readonly status: 'failed'; readonly error: RemoteTermError }
+
 /** One refresh: prepare if that is still to be done, ask the source, pass the gate. Ends in time, and never rejects. */
 export class Flight<T> {
 	readonly #settings: Settings<T>
@@ -35,54 +38,76 @@ export class Flight<T> {
 		this.#crew = crew
 	}
 
-	async run(controller: AbortController): Promise<Landing<T>> {
-		const { clock, name, startTimeout, timeout } = this.#settings
-		const { signal } = controller
+	async run(cancellation: Cancellation): Promise<Landing<T>> {
+		const { clock, name, timeout } = this.#settings
 		const trace: Trace = { clock, steps: {} }
 		const began = clock.monotonic()
-		const limit = (ms: number, option: string): Timer =>
-			clock.timer(ms, () => controller.abort(tookTooLong(name, 'refresh', ms, option)))
-
 		let timer: Timer | undefined
-		let ended: Admission<T> | { readonly status: 'failed'; readonly error: RemoteTermError }
+		let ended: Ended<T>
 		try {
-			const context = this.#crew.contextOf(signal)
-			if (!this.#source.prepared) {
-				timer = limit(startTimeout, 'startTimeout')
-				await untilAborted(
-					this.#source.prepare(context, () => this.#crew.prepare(context)),
-					signal,
-				)
-				timer[Symbol.dispose]()
-			}
+			const context = this.#crew.contextOf(cancellation.signal)
+			if (!this.#source.prepared) await this.#prepare(cancellation, context)
 			// Before the question, so that no change falls between the two.
-			this.#source.watch(this.#crew.contextOf(this.#crew.life))
-			timer = limit(timeout, 'timeout')
-			ended = await untilAborted(this.#askAndAdmit(context, trace), signal)
+			if (!this.#source.watched) this.#source.watch(this.#crew.contextOf(this.#crew.life))
+			timer = this.#limit(cancellation, timeout, 'timeout')
+			ended = await cancellation.race(this.#askAndAdmit(context, trace))
 		} catch (thrown) {
 			const error = asRemoteTermError(thrown, 'FETCH_FAILED', message => `Cannot refresh ${name}: ${message}`)
 			ended = { status: 'failed', error: error.withTerm(name) }
 		} finally {
 			timer?.[Symbol.dispose]()
 		}
-		const { bytes, inflatedBytes, steps } = trace
-		const common = { durationMs: clock.monotonic() - began, steps, bytes, inflatedBytes }
-		switch (ended.status) {
-			case 'updated': {
-				const { term, ...updated } = ended
-				return { trace, term, outcome: { ...updated, ...common } }
-			}
-			case 'unchanged':
-				return { trace, outcome: { ...ended, ...common } }
-			case 'failed':
-				return { trace, outcome: { ...ended, version: this.#gate.held?.version, ...common } }
+		return this.#landingOf(ended, trace, clock.monotonic() - began)
+	}
+
+	async #prepare(cancellation: Cancellation, context: FetchContext): Promise<void> {
+		const timer = this.#limit(cancellation, this.#settings.startTimeout, 'startTimeout')
+		try {
+			await untilAborted(
+				this.#source.prepare(context, () => this.#crew.prepare(context)),
+				cancellation.signal,
+			)
+		} finally {
+			timer[Symbol.dispose]()
 		}
 	}
 
 	async #askAndAdmit(context: FetchContext, trace: Trace): Promise<Admission<T>> {
 		const { known } = this.#gate
-		const answer = await timed(trace, 'ask', () => this.#source.ask(known, context))
+		const began = trace.clock.monotonic()
+		const answer = await this.#source.ask(known, context)
+		trace.steps.ask = trace.clock.monotonic() - began
 		return this.#gate.admit(answer, known, context, trace)
+	}
+
+	/** Written out, since a spread of objects would cost more than the rest of an unchanged refresh. */
+	#landingOf(ended: Ended<T>, trace: Trace, durationMs: number): Landing<T> {
+		const { bytes, inflatedBytes, steps } = trace
+		const { status } = ended
+		switch (status) {
+			case 'updated': {
+				const { version, previousVersion, term } = ended
+				return {
+					trace,
+					term,
+					outcome: { status, version, previousVersion, durationMs, steps, bytes, inflatedBytes },
+				}
+			}
+			case 'unchanged':
+				return { trace, outcome: { status, version: ended.version, durationMs, steps, bytes, inflatedBytes } }
+			case 'failed': {
+				const version = this.#gate.held?.version
+				return {
+					trace,
+					outcome: { status, version, error: ended.error, durationMs, steps, bytes, inflatedBytes },
+				}
+			}
+		}
+	}
+
+	#limit(cancellation: Cancellation, ms: number, option: string): Timer {
+		const { clock, name } = this.#settings
+		return clock.timer(ms, () => cancellation.cancel(tookTooLong(name, 'refresh', ms, option)))
 	}
 }
 

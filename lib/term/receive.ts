@@ -47,9 +47,21 @@ export const receive = async (
 		return received
 	} catch (error) {
 		// The iteration may not have begun, or may hang in a source that does not heed the signal.
-		await download.cancel?.()
+		giveUp(download)
+		// The decompressor does not know what it inflates.
+		if (
+			error instanceof RemoteTermError &&
+			(error.code === 'INFLATE_FAILED' || error.code === 'INFLATED_TOO_LARGE')
+		) {
+			throw new RemoteTermError(error.code, `${subject}: ${error.message}`, { cause: error.cause })
+		}
 		throw error
 	}
+}
+
+/** Nobody waits for it: a refresh that has failed need not fail later. */
+const giveUp = (download: DownloadedBody): void => {
+	void (async () => download.cancel?.())().catch(() => {})
 }
 
 /** Counts and digests what passes, and ends it where it exceeds its budget or its announced size. */

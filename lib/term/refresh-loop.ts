@@ -1,16 +1,19 @@
 import type { Clock, Timer } from '../core/clock.ts'
+import { Cancellation } from './cancellation.ts'
 
 interface Flight<Outcome> {
-	readonly controller: AbortController
+	readonly cancellation: Cancellation
 	readonly outcome: Promise<Outcome>
 }
+
+const FLIGHTS_PER_SIGNAL = 64
 
 export interface RefreshLoopOptions<Outcome> {
 	readonly clock: Clock
 	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
 	readonly minInterval: number
 	/** One refresh; never rejects. */
-	run(controller: AbortController): Promise<Outcome>
+	run(cancellation: Cancellation): Promise<Outcome>
 	/** Called when a flight has landed and the next is scheduled. */
 	landed(outcome: Outcome): void
 	/** Milliseconds until the next flight; `undefined`: none is due. */
@@ -24,6 +27,8 @@ export interface RefreshLoopOptions<Outcome> {
 export class RefreshLoop<Outcome> {
 	readonly #options: RefreshLoopOptions<Outcome>
 	#flight: Flight<Outcome> | undefined
+	#flights = 0
+	#controller = new AbortController()
 	#timer: Timer | undefined
 	#nextAt: number | undefined
 	#lastBegan = -Infinity
@@ -50,12 +55,12 @@ export class RefreshLoop<Outcome> {
 		this.disarm()
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
-		const controller = new AbortController()
-		const outcome = this.#options.run(controller).then(landed => {
+		const cancellation = new Cancellation(this.#freshController())
+		const outcome = this.#options.run(cancellation).then(landed => {
 			this.#land(landed)
 			return landed
 		})
-		this.#flight = { controller, outcome }
+		this.#flight = { cancellation, outcome }
 		return outcome
 	}
 
@@ -68,7 +73,7 @@ export class RefreshLoop<Outcome> {
 
 	/** Gives up the flight under way; its outcome says why. */
 	abort(reason: Error): void {
-		this.#flight?.controller.abort(reason)
+		this.#flight?.cancellation.cancel(reason)
 	}
 
 	disarm(): void {
@@ -85,6 +90,16 @@ export class RefreshLoop<Outcome> {
 		await this.#flight?.outcome
 	}
 
+	/**
+	 * A signal costs more than all the rest of an unchanged refresh, so one that was not aborted serves several flights,
+	 * but not endlessly many, since not everybody who listens to a signal stops listening.
+	 */
+	#freshController(): AbortController {
+		if (this.#controller.signal.aborted || this.#flights++ % FLIGHTS_PER_SIGNAL === 0)
+			this.#controller = new AbortController()
+		return this.#controller
+	}
+
 	#land(outcome: Outcome): void {
 		this.#flight = undefined
 		if (this.#ended) return
@@ -98,7 +113,7 @@ export class RefreshLoop<Outcome> {
 		this.disarm()
 		const { clock, minInterval } = this.#options
 		const now = clock.monotonic()
-		const wait = delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now)
+		const wait = Math.ceil(delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now))
 		this.#nextAt = now + wait
 		// In the background: a poll is no reason for a process to stay alive.
 		this.#timer = clock.timer(wait, () => void this.fly(), { background: true })

@@ -74,7 +74,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#loop = new RefreshLoop({
 			clock,
 			minInterval: minRefreshInterval,
-			run: controller => this.#flight.run(controller),
+			run: cancellation => this.#flight.run(cancellation),
 			nextDelay: landing => this.#recordAndSchedule(landing),
 			landed: landing => this.#announce(landing),
 		})
@@ -263,6 +263,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	#announce({ outcome, term }: Landing<T>): void {
 		const { name } = this.#settings
 		this.#log.note(outcome)
+		if (!this.#events.has(outcome.status)) return
 		switch (outcome.status) {
 			case 'updated':
 				return this.#events.emit('updated', { name, term: term as T, ...outcome })

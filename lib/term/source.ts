@@ -33,16 +33,24 @@ export class Source {
 	}
 
 	/** One question, in as many requests as the fetcher needs. */
-	async ask(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
+	ask(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
 		const { fetcher } = this.#settings
-		if (fetcher.downloadIfChanged !== undefined) return fetcher.downloadIfChanged(known, context)
+		return fetcher.downloadIfChanged?.(known, context) ?? this.#askInTwo(known, context)
+	}
+
+	async #askInTwo(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
+		const { fetcher } = this.#settings
 		if (known !== undefined && (await fetcher.currentVersion(context)) === known) return { notModified: true }
 		return fetcher.download(context)
 	}
 
-	/** Does nothing where it is watched already. A source that cannot be watched is polled. */
+	/** Whether `watch` was called since the last `unwatch`. */
+	get watched(): boolean {
+		return this.#watch !== undefined
+	}
+
+	/** A source that cannot be watched is polled. */
 	watch(context: FetchContext): void {
-		if (this.#watch !== undefined) return
 		const { fetcher, logger, name } = this.#settings
 		try {
 			this.#watch = fetcher.watch?.(this.#onChange, context) ?? 'impossible'

@@ -2,11 +2,10 @@ import type { Clock, Timer } from '../core/clock.ts'
 import type { RemoteTermError } from '../core/errors.ts'
 import type { Freshness } from '../core/fetcher.ts'
 import { statusOf, type Health, type TermStatus } from './health.ts'
-import { defaultStaleAfter, type ScheduleSettings } from './schedule.ts'
+import { staleAfter, type StalenessSettings } from './schedule.ts'
 
-export interface VitalsSettings extends ScheduleSettings {
+export interface VitalsSettings extends StalenessSettings {
 	readonly clock: Clock
-	readonly staleAfter: number | null | undefined
 }
 
 type Told = Pick<
@@ -43,6 +42,7 @@ export class Vitals {
 	/** From when on an unconfirmed value ages: the start, if the source has never confirmed it. */
 	#agesFrom = 0
 	#staleTimer: Timer | undefined
+	#staleTimerAt: number | undefined
 
 	constructor(settings: VitalsSettings, onStatus: (status: TermStatus, previous: TermStatus) => void) {
 		this.#settings = settings
@@ -100,19 +100,31 @@ export class Vitals {
 
 	#review(): void {
 		const { clock } = this.#settings
-		this.#staleTimer?.[Symbol.dispose]()
-		this.#staleTimer = undefined
-		const staleAt = this.#staleAt()
-		if (this.#phase === 'started' && staleAt !== undefined && staleAt > clock.monotonic()) {
-			this.#staleTimer = clock.timer(staleAt - clock.monotonic(), () => this.#review(), { background: true })
-		}
-
+		this.#watchForStaleness()
 		const previous = this.#status
 		const status = this.#statusNow()
 		if (status === previous) return
 		this.#status = status
 		this.#since = clock.now()
 		this.#onStatus(status, previous)
+	}
+
+	/** The timer is not moved at each refresh: when it fires too early, it is set again for what is left. */
+	#watchForStaleness(): void {
+		const { clock } = this.#settings
+		const staleAt = this.#phase === 'started' ? this.#staleAt() : undefined
+		const left = staleAt === undefined ? 0 : staleAt - clock.monotonic()
+		if (left <= 0 || (this.#staleTimerAt !== undefined && this.#staleTimerAt > staleAt!)) {
+			this.#staleTimer?.[Symbol.dispose]()
+			this.#staleTimer = this.#staleTimerAt = undefined
+		}
+		if (left <= 0 || this.#staleTimer !== undefined) return
+		this.#staleTimerAt = staleAt
+		const fire = (): void => {
+			this.#staleTimer = this.#staleTimerAt = undefined
+			this.#review()
+		}
+		this.#staleTimer = clock.timer(left, fire, { background: true })
 	}
 
 	#statusNow(): TermStatus {
@@ -132,10 +144,7 @@ export class Vitals {
 
 	#staleAt(): number | undefined {
 		if (!this.#hasValue || this.#phase === 'idle') return undefined
-		const { staleAfter } = this.#settings
-		const { freshFor, usableFor } = this.freshness
-		const span =
-			staleAfter === undefined ? (usableFor ?? defaultStaleAfter(this.#settings, freshFor)) : staleAfter
-		return span === null || span === undefined ? undefined : this.#agesFrom + span
+		const span = staleAfter(this.#settings, this.freshness)
+		return span === undefined ? undefined : this.#agesFrom + span
 	}
 }

@@ -34,7 +34,8 @@ export const serveOrigin = async (t: ExecutionContext): Promise<Origin> => {
 	}
 }
 
-export const etagOf = (bytes: Uint8Array): string => `"${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}"`
+export const etagOf = (bytes: Uint8Array): string =>
+	`"${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}"`
 
 const serveDocument =
 	(bytes: Buffer, headers: Record<string, string>) =>
@@ -44,5 +45,7 @@ const serveDocument =
 			response.writeHead(304, { etag, ...headers }).end()
 			return
 		}
-		response.writeHead(200, { etag, 'content-length': bytes.length, ...headers }).end(request.method === 'HEAD' ? undefined : bytes)
+		response
+			.writeHead(200, { etag, 'content-length': bytes.length, ...headers })
+			.end(request.method === 'HEAD' ? undefined : bytes)
 	}

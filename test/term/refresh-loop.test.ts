@@ -3,7 +3,10 @@ import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { RefreshLoop } from '../../lib/term/refresh-loop.ts'
 
 /** A loop whose flights land when the test says so. */
-const setup = ({ delay = 1_000, minInterval = 100 }: { delay?: number | undefined; minInterval?: number } = {}) => {
+const setup = ({
+	delay = 1_000,
+	minInterval = 100,
+}: { delay?: number | undefined; minInterval?: number } = {}) => {
 	const clock = new FakeClock()
 	const flights: Array<{ land: (outcome: string) => void; signal: AbortSignal }> = []
 	const landed: string[] = []

@@ -20,7 +20,14 @@ for (const code of ['INFLATE_FAILED', 'EMPTY_BODY', 'TOO_LARGE'] as const) {
 	})
 }
 
-for (const code of ['FETCH_FAILED', 'FETCH_INCOMPLETE', 'FETCH_TIMEOUT', 'PUT_FAILED', 'TIMEOUT', 'STOPPED'] as const) {
+for (const code of [
+	'FETCH_FAILED',
+	'FETCH_INCOMPLETE',
+	'FETCH_TIMEOUT',
+	'PUT_FAILED',
+	'TIMEOUT',
+	'STOPPED',
+] as const) {
 	test(`${code} says nothing about the content`, t => {
 		t.is(refuse(undefined, '"v1"', undefined, error(code)), undefined)
 	})

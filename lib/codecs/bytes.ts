@@ -1,0 +1,2 @@
+/** The document as it came: the same array, not a copy. */
+export const bytes = (data: Uint8Array): Uint8Array => data

@@ -1,0 +1,5 @@
+export { bytes } from './bytes.ts'
+export { json } from './json.ts'
+export { msgpack } from './msgpack.ts'
+export { ndjson } from './ndjson.ts'
+export { text } from './text.ts'

@@ -1,0 +1,4 @@
+import { inflate, supportedEncodings } from '../../lib/inflate/portable.ts'
+import { inflateSuite } from './suite.ts'
+
+inflateSuite({ inflate, supportedEncodings })

@@ -1,0 +1,93 @@
+/** The house, as data: what `checkArchitecture` holds the sources against. */
+export interface Laws {
+	/** Which other rooms each room may import. A room is a path; the longest one that fits a file is the file's. */
+	readonly rooms: Readonly<Record<string, readonly string[]>>
+	/** Files that nobody imports. */
+	readonly doors: readonly string[]
+	/** Everything that these reach, with the conditions of a browser, must run without Node. */
+	readonly portable: readonly string[]
+	/** The packages that run without Node. */
+	readonly portablePackages: readonly string[]
+	/** Optional peers, and the entries whose loading may load them. Any other entry must do without. */
+	readonly peers: Readonly<Record<string, readonly string[]>>
+	/** The public subpaths, each with the file that it stands for. Exported as soon as that file exists, not before. */
+	readonly subpaths: Readonly<Record<string, RegExp>>
+	readonly maxLines: number
+	/** Files that may be longer than `maxLines`, each with the reason. */
+	readonly longFiles: Readonly<Record<string, string>>
+	/** Words that say nothing, as a part of a file's name. */
+	readonly emptyWords: readonly string[]
+	/** Names that contain one of those words because the public name does. */
+	readonly namedByDesign: readonly string[]
+}
+
+const doorsToNode = ['lib/digest', 'lib/inflate', 'fetchers/http-request']
+const fetcher = ['lib/core', ...doorsToNode]
+const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
+const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
+const term = ['lib/core', 'lib/digest', 'lib/inflate', 'lib/codecs']
+const belowTheAdapters = [...new Set([...term, ...shells, 'lib/transports'])]
+
+export const laws: Laws = {
+	rooms: {
+		'lib/core': [],
+		'lib/digest': ['lib/core'],
+		'lib/inflate': ['lib/core'],
+		'lib/codecs': ['lib/core'],
+		'lib/transports': ['lib/core'],
+
+		'lib/term': term,
+		'lib/table': [...term, 'lib/term'],
+		'lib/config': [...term, 'lib/term'],
+		'lib/autoconfig': ['lib/core'],
+		'lib/publisher': ['lib/core'],
+		'lib/hub': ['lib/core'],
+
+		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
+		'lib/testing': ['lib/core', 'lib/transports'],
+
+		'fetchers/static': fetcher,
+		'fetchers/http': fetcher,
+		'fetchers/http-request': ['lib/core'],
+		'fetchers/file': fetcher,
+		'fetchers/failover': fetcher,
+		'fetchers/nats': fetcher,
+		'fetchers/s3': [...fetcher, 'fetchers/failover'],
+		'fetchers/env': [...fetcher, ...fetchers],
+
+		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
+		'lib/cli': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'fetchers/env', 'lib/gateway'],
+	},
+	doors: ['lib/index.ts', 'lib/testing/index.ts', 'lib/cli/main.ts'],
+	portable: ['lib/index.ts', 'fetchers/static.ts', 'fetchers/http.ts'],
+	portablePackages: ['fflate', 'http-cache-semantics', 'msgpackr', 'secure-json-parse'],
+	peers: {
+		'@aws-sdk/client-s3': ['fetchers/s3.ts'],
+	},
+	subpaths: {
+		'.': /^lib\/index\.ts$/,
+		'./fetchers/static': /^fetchers\/static\.ts$/,
+		'./fetchers/http': /^fetchers\/http\.ts$/,
+		'./fetchers/s3': /^fetchers\/s3\.ts$/,
+		'./fetchers/file': /^fetchers\/file\.ts$/,
+		'./fetchers/failover': /^fetchers\/failover\.ts$/,
+		'./fetchers/nats': /^fetchers\/nats\.ts$/,
+		'./fetchers/env': /^fetchers\/env\.ts$/,
+		'./table': /^lib\/table\/index\.ts$/,
+		'./config': /^lib\/config\/index\.ts$/,
+		'./config/lmdb': /^lib\/config\/(.+-)?lmdb\.ts$/,
+		'./config/nats': /^lib\/config\/(.+-)?nats\.ts$/,
+		'./autoconfig': /^lib\/autoconfig\/index\.ts$/,
+		'./publisher': /^lib\/publisher\/index\.ts$/,
+		'./hub': /^lib\/hub\/index\.ts$/,
+		'./transports/memory': /^lib\/transports\/memory\.ts$/,
+		'./transports/broadcast-channel': /^lib\/transports\/broadcast-channel\.ts$/,
+		'./transports/nats': /^lib\/transports\/nats\.ts$/,
+		'./gateway': /^lib\/gateway\/index\.ts$/,
+		'./testing': /^lib\/testing\/index\.ts$/,
+	},
+	maxLines: 300,
+	longFiles: {},
+	emptyWords: ['manager', 'helper', 'helpers', 'util', 'utils', 'base', 'misc'],
+	namedByDesign: ['lib/autoconfig/stream-manager.ts'],
+}
