@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises'
-import { RemoteTermError } from '../core/errors.ts'
 import { createKeyPair } from '../integrity/keys.ts'
-import { readShortFile, writeNewFile, type SigningIo } from './signing-files.ts'
+import { existsAlready, readShortFile, writeNewFile, type SigningIo } from './signing-files.ts'
 
 export interface KeygenOptions {
 	/** Where the private key goes; the public one goes beside it, with `.pub` added. Neither may exist. */
@@ -11,12 +10,11 @@ export interface KeygenOptions {
 /**
  * `remote-term keygen --out FILE`: a private key in PEM that nobody else may read, and the public key as terms take it.
  *
- * @throws `INVALID_OPTION`
+ * @throws `INVALID_OPTION`, `OUTPUT_FAILED`
  */
 export const keygen = async ({ out }: KeygenOptions, { stdout }: SigningIo): Promise<void> => {
 	const publicFile = `${out}.pub`
-	if ((await readShortFile(publicFile)) !== undefined)
-		throw new RemoteTermError('INVALID_OPTION', `${publicFile} exists already, and is not overwritten`)
+	if ((await readShortFile(publicFile)) !== undefined) throw existsAlready(publicFile)
 	const { keyId, publicKey, privateKey } = await createKeyPair()
 	await writeNewFile(out, privateKey, 0o600)
 	try {

@@ -31,7 +31,8 @@ export interface SignOptions {
 /**
  * `remote-term sign FILE --key K --name N --sequence auto|n`
  *
- * @throws `INVALID_OPTION`, `FETCH_NOT_FOUND`, `FETCH_DENIED`, `FETCH_FAILED`, `SIGNATURE_INVALID` (of what is there)
+ * @throws `INVALID_OPTION`, `FETCH_NOT_FOUND`, `FETCH_DENIED`, `FETCH_FAILED`, `SIGNATURE_INVALID` (of what is there),
+ *   `OUTPUT_FAILED`
  */
 export const sign = async (
 	{ file, keys, name, sequence, label, out = signatureOf(file) }: SignOptions,

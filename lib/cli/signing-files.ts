@@ -4,6 +4,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import { MAX_ENVELOPE_BYTES } from '../integrity/envelope.ts'
+import { CliError } from './failure.ts'
 
 /** What `keygen`, `sign` and `verify` need of what is around a command. */
 export interface SigningIo {
@@ -28,7 +29,7 @@ export const digestFile = async (
 			size += chunk.length
 		}
 	} catch (error) {
-		throw cannot('read', file, error)
+		throw cannotRead(file, error)
 	}
 	return { digest: hash.digest('hex'), size }
 }
@@ -48,7 +49,7 @@ export const readShortFile = async (file: string): Promise<Uint8Array | undefine
 		}
 	} catch (error) {
 		if (isMissing(error)) return undefined
-		throw cannot('read', file, error)
+		throw cannotRead(file, error)
 	}
 }
 
@@ -69,10 +70,9 @@ export const writeNewFile = async (file: string, text: string, mode: number): Pr
 			await handle.close()
 		}
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw cannot('write', file, error)
-		throw new RemoteTermError('INVALID_OPTION', `${file} exists already, and is not overwritten`, {
-			cause: error,
-		})
+		throw (error as NodeJS.ErrnoException).code === 'EEXIST'
+			? existsAlready(file, error)
+			: cannotWrite(file, error)
 	}
 }
 
@@ -84,20 +84,23 @@ export const replaceFile = async (file: string, text: string, now: number): Prom
 		await rename(temporary, file)
 	} catch (error) {
 		await rm(temporary, { force: true })
-		throw cannot('write', file, error)
+		throw cannotWrite(file, error)
 	}
 }
 
 const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT'
 
-const cannot = (act: 'read' | 'write', file: string, error: unknown): RemoteTermError => {
-	const code =
-		act === 'write'
-			? 'INVALID_OPTION'
-			: isMissing(error)
-				? 'FETCH_NOT_FOUND'
-				: (error as NodeJS.ErrnoException).code === 'EACCES'
-					? 'FETCH_DENIED'
-					: 'FETCH_FAILED'
-	return new RemoteTermError(code, `Cannot ${act} ${file}: ${messageOf(error)}`, { cause: error })
+const cannotRead = (file: string, error: unknown): RemoteTermError => {
+	const denied = (error as NodeJS.ErrnoException).code === 'EACCES'
+	const code = isMissing(error) ? 'FETCH_NOT_FOUND' : denied ? 'FETCH_DENIED' : 'FETCH_FAILED'
+	return new RemoteTermError(code, `Cannot read ${file}: ${messageOf(error)}`, { cause: error })
 }
+
+const cannotWrite = (file: string, error: unknown): CliError =>
+	new CliError('OUTPUT_FAILED', `Cannot write ${file}: ${messageOf(error)}`, { cause: error })
+
+export const existsAlready = (file: string, cause?: unknown): CliError =>
+	new CliError('INVALID_OPTION', `${file} exists already, and is not overwritten`, {
+		cause,
+		hint: 'Take another name, or remove the file if nobody needs it any more.',
+	})

@@ -64,7 +64,7 @@ test('nobody else may read the private key, and neither key is overwritten or pr
 	t.is(await readFile(publicKey, 'utf8'), before)
 	t.is(await readFile(at('third'), 'utf8'), 'a private key whose public half was lost')
 	t.deepEqual((await readdir(directory)).sort(), ['key', 'key.pub', 'other.pub', 'rates.json', 'third'])
-	await t.throwsAsync(keygen({ out: at('no/such/folder') }, io), { code: 'INVALID_OPTION' })
+	await t.throwsAsync(keygen({ out: at('no/such/folder') }, io), { code: 'OUTPUT_FAILED' })
 })
 
 test('an automatic sequence is the time, and always above the one before, whatever the clock does', async t => {
