@@ -29,7 +29,8 @@ export const EXIT_CODES = [
 	},
 	{
 		code: 3,
-		meaning: 'The data came and was refused: empty, too large, corrupt, badly signed, or not what the codec reads',
+		meaning:
+			'The data came and was refused: empty, too large, corrupt, not properly signed, or not what the codec reads',
 		errors: [
 			'EMPTY_BODY',
 			'TOO_LARGE',
