@@ -75,11 +75,31 @@ const word = (m: number): void => {
 }
 
 export const hashString = (key: string, { seed0, seed1 }: Seed): number => {
-	begin(seed0, seed1)
+	// The state is in local variables here, as this is the one that every lookup waits for.
+	let a = seed0
+	let b = seed1
+	let c = seed0 ^ V2
+	let d = seed1 ^ V3
 	const { length } = key
-	const even = length & ~1
-	for (let i = 0; i < even; i += 2) word(key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16))
-	if (length > even) word(key.charCodeAt(even))
+	for (let i = 0; i < length; i += 2) {
+		const m = i + 1 < length ? key.charCodeAt(i) | (key.charCodeAt(i + 1) << 16) : key.charCodeAt(i)
+		d ^= m
+		a = (a + b) | 0
+		b = ((b << 5) | (b >>> 27)) ^ a
+		a = (a << 16) | (a >>> 16)
+		c = (c + d) | 0
+		d = ((d << 8) | (d >>> 24)) ^ c
+		a = (a + d) | 0
+		d = ((d << 7) | (d >>> 25)) ^ a
+		c = (c + b) | 0
+		b = ((b << 13) | (b >>> 19)) ^ c
+		c = (c << 16) | (c >>> 16)
+		a ^= m
+	}
+	v0 = a
+	v1 = b
+	v2 = c
+	v3 = d
 	return finish(length)
 }
 
