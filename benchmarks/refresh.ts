@@ -52,7 +52,7 @@ const unchanged = async (url: string): Promise<Figure> => {
 			{ name: 'term.update()', run: ours },
 			{ name: 'undici', run: bare },
 		],
-		{ rounds: 15, runsPerRound: 400 },
+		{ rounds: 25, runsPerRound: 1_000 },
 	)
 	await term.stop()
 	await dispatcher.close()
@@ -91,7 +91,7 @@ const changed = async (): Promise<Figure> => {
 			{ name: 'term.update()', run: async () => expectUpdated(term) },
 			{ name: 'by hand', run: async () => (held = JSON.parse(gunzipSync(next().body) as unknown as string)) },
 		],
-		{ rounds: 9 },
+		{ rounds: 9, collect: true },
 	)
 	if (held === undefined) throw new Error('nothing was parsed')
 	await term.stop()
@@ -122,7 +122,7 @@ const changedOverHttp = async (url: string): Promise<Figure> => {
 			{ name: 'term.update()', run: async () => expectUpdated(term) },
 			{ name: 'by hand', run: byHand },
 		],
-		{ rounds: 9 },
+		{ rounds: 9, collect: true },
 	)
 	if (held === undefined) throw new Error('nothing was parsed')
 	await term.stop()

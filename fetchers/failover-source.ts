@@ -12,6 +12,9 @@ import {
 } from '../lib/core/fetcher.ts'
 import type { Sighting, SourceHealth } from './failover-order.ts'
 
+/** A source that asks for more patience than this may be mistaken, and may be the only one left. */
+const LONGEST_REST = 10 * 60 * 1000
+
 export interface SourceSettings {
 	readonly name: string
 	readonly fetcher: Fetcher
@@ -69,7 +72,7 @@ export class Source implements SourceHealth {
 		})
 	}
 
-	/** Leaves the source alone for `recoverAfter`, or for as long as it asks, while others can be asked. */
+	/** Leaves the source alone for `recoverAfter`, or for as long as it asks (10 min at most). */
 	fail(error: RemoteTermError, context: FetchContext): void {
 		if (!this.failed) {
 			context.logger.warn(`Source ${this.name} failed: ${error.message}`, { code: error.code })
@@ -77,7 +80,8 @@ export class Source implements SourceHealth {
 		const now = context.clock.monotonic()
 		this.failed = true
 		this.lastError = error
-		this.restUntil = error.retryAfter === undefined ? -Infinity : now + error.retryAfter
+		this.restUntil =
+			error.retryAfter === undefined ? -Infinity : now + Math.min(error.retryAfter, LONGEST_REST)
 		this.notBefore = Math.max(now + this.#settings.recoverAfter, this.restUntil)
 	}
 

@@ -94,6 +94,8 @@ export class FailoverFetcher implements Fetcher {
 		let fallback: { readonly index: number; readonly answer: NotModified } | undefined
 		for (const index of this.#order(context)) {
 			const source = this.#sources[index]!
+			// Somebody has answered, so there is no need to wait for one that has just failed.
+			if (fallback !== undefined && source.failed && source.notBefore > context.clock.monotonic()) continue
 			let answer: Download | NotModified
 			try {
 				answer = await source.ask(held === undefined ? undefined : source.seen?.version, context)

@@ -5,7 +5,7 @@ import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Download, FetchContext, Fetcher, NotModified, Version } from '../lib/core/fetcher.ts'
 import { invalid, nonEmptyString, onlyKnownOptions } from '../lib/core/options.ts'
 import { IdentityMemory } from './file/identity.ts'
-import { identify, OpenFile, READ_WHOLE, versionOfBytes } from './file/open-file.ts'
+import { look, OpenFile, READ_WHOLE, versionOfBytes } from './file/open-file.ts'
 import { watchPath } from './file/watch-path.ts'
 
 export interface FileFetcherOptions {
@@ -17,6 +17,7 @@ export interface FileFetcherOptions {
  * A file on this machine, or mounted on it, for instance a Kubernetes ConfigMap. It need not exist yet.
  *
  * The version is the SHA-256 of the content: it is the same whoever asks, and changes when and only when the bytes do.
+ * It was published at the file's modification time.
  * An unchanged file is read at most twice, and from then on asked for its identity only (device, inode, size, dates;
  * see `IdentityMemory` for when that may be trusted).
  *
@@ -44,7 +45,8 @@ export class FileFetcher implements Fetcher {
 	async init(): Promise<void> {}
 
 	async currentVersion(context: FetchContext): Promise<Version> {
-		const recalled = this.#memory.recall(await identify(this.#path, context.signal))
+		const { identity } = await look(this.#path, context.signal)
+		const recalled = this.#memory.recall(identity)
 		if (recalled !== undefined) return recalled
 		const file = await OpenFile.open(this.#path, context.signal)
 		try {
@@ -68,13 +70,15 @@ export class FileFetcher implements Fetcher {
 		context: FetchContext,
 	): Promise<Download | NotModified> {
 		if (known !== undefined) {
-			const recalled = this.#memory.recall(await identify(this.#path, context.signal))
-			if (recalled === known) return { notModified: true }
+			const { identity, modifiedAt } = await look(this.#path, context.signal)
+			if (this.#memory.recall(identity) === known) return { notModified: true, publishedAt: modifiedAt }
 		}
 		const file = await OpenFile.open(this.#path, context.signal)
 		try {
 			const read = await this.#read(file, context)
-			return read.version === known ? { notModified: true } : this.#deliver(file, read, context)
+			return read.version === known
+				? { notModified: true, publishedAt: file.look.modifiedAt }
+				: this.#deliver(file, read, context)
 		} finally {
 			if (!this.#open.has(file)) void file.close()
 		}
@@ -98,26 +102,27 @@ export class FileFetcher implements Fetcher {
 
 	/** The version of an open file, with its bytes where they had to be read for that and are few. */
 	async #read(file: OpenFile, { signal, clock }: FetchContext): Promise<Read> {
-		const large = file.size > READ_WHOLE
-		const recalled = large ? this.#memory.recall(file.identity) : undefined
+		const large = file.look.size > READ_WHOLE
+		const recalled = large ? this.#memory.recall(file.look.identity) : undefined
 		if (recalled !== undefined) return { version: recalled, bytes: undefined }
 		const began = clock.monotonic()
 		const bytes = large ? undefined : await file.readWhole(signal)
 		const version = bytes === undefined ? await file.digest(signal) : versionOfBytes(bytes)
 		await file.assertUnchanged(signal)
 		// The files of /proc and /sys change without a trace; what gives them away is that their size is made up.
-		if (bytes === undefined || bytes.length === file.size) {
-			this.#memory.record(file.identity, version, began, clock.monotonic())
+		if (bytes === undefined || bytes.length === file.look.size) {
+			this.#memory.record(file.look.identity, version, began, clock.monotonic())
 		}
 		return { version, bytes }
 	}
 
 	#deliver(file: OpenFile, { version, bytes }: Read, { signal }: FetchContext): Download {
-		if (bytes !== undefined) return { body: bytes, version, size: bytes.length }
+		const { size, modifiedAt: publishedAt } = file.look
+		if (bytes !== undefined) return { body: bytes, version, size: bytes.length, publishedAt }
 		if (signal.aborted) throw reasonOf(signal)
 		this.#open.add(file)
 		const body = file.stream(version, signal, () => this.#open.delete(file))
-		return { ...body, version, size: file.size }
+		return { ...body, version, size, publishedAt }
 	}
 }
 

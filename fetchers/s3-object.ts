@@ -1,7 +1,7 @@
 import type { GetObjectCommandOutput, S3Client } from '@aws-sdk/client-s3'
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { reasonOf } from '../lib/core/clock.ts'
+import { reasonOf, untilAborted } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type {
 	Download,
@@ -43,19 +43,17 @@ export class S3Object implements Fetcher {
 	async init({ signal }: FetchContext): Promise<void> {
 		const { client: given } = this.#settings
 		const sdk = await loadSdk()
-		const client = given ?? (await createClient(sdk, this.#settings, process.env))
-		if (given === undefined) {
-			try {
-				// Kept by the client, so the first request does not resolve them again.
-				await client.config.credentials()
-			} catch (error) {
-				client.destroy()
-				throw asFetchError(error, this.#subject)
-			}
+		if (given !== undefined) {
+			this.#session = { sdk, client: given }
+			return
 		}
-		if (signal.aborted) {
-			if (given === undefined) client.destroy()
-			throw reasonOf(signal)
+		const client = await createClient(sdk, this.#settings, process.env)
+		try {
+			// Kept by the client, so the first request does not resolve them again.
+			await untilAborted(client.config.credentials(), signal)
+		} catch (error) {
+			client.destroy()
+			throw asFetchError(error, this.#subject)
 		}
 		this.#session = { sdk, client }
 	}

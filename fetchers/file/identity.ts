@@ -4,9 +4,21 @@ import type { Version } from '../../lib/core/fetcher.ts'
 /** What tells, without reading it, that a file is the same one and was not written to. */
 export type Identity = string
 
+/** A file as it is seen from outside. */
+export interface Look {
+	readonly identity: Identity
+	/** As the file system tells it, which for the files of `/proc` is 0. */
+	readonly size: number
+	/** In milliseconds since the Unix epoch. */
+	readonly modifiedAt: number
+}
+
 /** `ctime` is there for the writer that puts `mtime` back (`cp -p`, `rsync -t`, `touch -r`): nobody can set it. */
-export const identityOf = ({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Identity =>
-	[dev, ino, size, mtimeNs, ctimeNs].join(':')
+export const lookAt = ({ dev, ino, size, mtimeMs, mtimeNs, ctimeNs }: BigIntStats): Look => ({
+	identity: [dev, ino, size, mtimeNs, ctimeNs].join(':'),
+	size: Number(size),
+	modifiedAt: Number(mtimeMs),
+})
 
 /** Longer than any file system's dates are coarse: 2 s on FAT, 1 s on ext3 and HFS+, some ms elsewhere. */
 const COARSEST_DATE = 2_000

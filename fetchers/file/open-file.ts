@@ -4,7 +4,7 @@ import { open, stat, type FileHandle } from 'node:fs/promises'
 import { reasonOf, untilAborted } from '../../lib/core/clock.ts'
 import { messageOf, RemoteTermError, type ErrorCode } from '../../lib/core/errors.ts'
 import type { DownloadedBody, Version } from '../../lib/core/fetcher.ts'
-import { identityOf, type Identity } from './identity.ts'
+import { lookAt, type Look } from './identity.ts'
 
 /** Files up to this size are read at once, larger ones twice: for their version, and then as the body. In bytes. */
 export const READ_WHOLE = 4 * 2 ** 20
@@ -12,24 +12,21 @@ const CHUNK = 256 * 2 ** 10
 
 /** A regular file held open. It stays the same one, whatever its path comes to mean meanwhile. */
 export class OpenFile {
-	readonly identity: Identity
-	/** As the file system tells it, which for the files of `/proc` is 0. */
-	readonly size: number
+	readonly look: Look
 	readonly #path: string
 	readonly #handle: FileHandle
 	#closing: Promise<void> | undefined
 
-	private constructor(path: string, handle: FileHandle, identity: Identity, size: number) {
+	private constructor(path: string, handle: FileHandle, look: Look) {
 		this.#path = path
 		this.#handle = handle
-		this.identity = identity
-		this.size = size
+		this.look = look
 	}
 
 	/** @throws `FETCH_NOT_FOUND`, `FETCH_DENIED`, `FETCH_FAILED` (not a regular file, and all else) */
 	static async open(path: string, signal: AbortSignal): Promise<OpenFile> {
 		// Asked before it is opened, since to open a FIFO is to wake its writer. Not blocked by one that slips in.
-		await identify(path, signal)
+		await look(path, signal)
 		const opening = attempt(path, open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)))
 		let handle: FileHandle
 		try {
@@ -41,7 +38,7 @@ export class OpenFile {
 		try {
 			const stats = await untilAborted(attempt(path, handle.stat({ bigint: true })), signal)
 			assertRegular(path, stats)
-			return new OpenFile(path, handle, identityOf(stats), Number(stats.size))
+			return new OpenFile(path, handle, lookAt(stats))
 		} catch (error) {
 			void handle.close().catch(() => {})
 			throw error
@@ -51,12 +48,12 @@ export class OpenFile {
 	/** Nothing has been written to it since it was opened, as far as the file system's dates can tell. */
 	async assertUnchanged(signal: AbortSignal): Promise<void> {
 		const stats = await untilAborted(attempt(this.#path, this.#handle.stat({ bigint: true })), signal)
-		if (identityOf(stats) !== this.identity) throw changed(this.#path)
+		if (lookAt(stats).identity !== this.look.identity) throw changed(this.#path)
 	}
 
 	/** All that there is, even if it is more than was announced: the files of `/proc` announce nothing. */
 	async readWhole(signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-		let bytes = new Uint8Array(this.size + 1)
+		let bytes = new Uint8Array(this.look.size + 1)
 		let length = 0
 		for (;;) {
 			const count = await this.#read(bytes, length, bytes.length - length, length, signal)
@@ -74,9 +71,9 @@ export class OpenFile {
 	/** The version of its content, read chunk by chunk. */
 	async digest(signal: AbortSignal): Promise<Version> {
 		const hash = createHash('sha256')
-		const buffer = new Uint8Array(Math.min(CHUNK, this.size))
-		for (let offset = 0; offset < this.size;) {
-			const count = await this.#read(buffer, 0, Math.min(CHUNK, this.size - offset), offset, signal)
+		const buffer = new Uint8Array(Math.min(CHUNK, this.look.size))
+		for (let offset = 0; offset < this.look.size;) {
+			const count = await this.#read(buffer, 0, Math.min(CHUNK, this.look.size - offset), offset, signal)
 			if (count === 0) throw changed(this.#path)
 			hash.update(buffer.subarray(0, count))
 			offset += count
@@ -132,14 +129,14 @@ export class OpenFile {
 
 	async *#chunks(version: Version, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
 		const hash = createHash('sha256')
-		for (let offset = 0; offset < this.size;) {
-			const chunk = new Uint8Array(Math.min(CHUNK, this.size - offset))
+		for (let offset = 0; offset < this.look.size;) {
+			const chunk = new Uint8Array(Math.min(CHUNK, this.look.size - offset))
 			const count = await this.#read(chunk, 0, chunk.length, offset, signal)
 			if (count === 0) throw changed(this.#path)
 			const read = chunk.subarray(0, count)
 			hash.update(read)
 			offset += count
-			if (offset === this.size && versionOf(hash.digest('hex')) !== version) throw changed(this.#path)
+			if (offset === this.look.size && versionOf(hash.digest('hex')) !== version) throw changed(this.#path)
 			yield read
 		}
 	}
@@ -158,11 +155,11 @@ export class OpenFile {
 }
 
 /** @throws `FETCH_NOT_FOUND`, `FETCH_DENIED`, `FETCH_FAILED` (not a regular file, and all else) */
-export const identify = async (path: string, signal: AbortSignal): Promise<Identity> => {
+export const look = async (path: string, signal: AbortSignal): Promise<Look> => {
 	if (signal.aborted) throw reasonOf(signal)
 	const stats = await untilAborted(attempt(path, stat(path, { bigint: true })), signal)
 	assertRegular(path, stats)
-	return identityOf(stats)
+	return lookAt(stats)
 }
 
 export const versionOf = (digest: string): Version => `sha-256:${digest}`

@@ -23,35 +23,44 @@ export interface Clock {
 
 const LONGEST_TIMEOUT = 2 ** 31 - 1
 
+class SystemTimer implements Timer {
+	#handle: ReturnType<typeof setTimeout> | undefined
+	#left: number
+	readonly #fire: () => void
+	readonly #background: boolean
+
+	constructor(delay: number, fire: () => void, background: boolean) {
+		this.#left = delay
+		this.#fire = fire
+		this.#background = background
+		this.#arm()
+	}
+
+	[Symbol.dispose](): void {
+		clearTimeout(this.#handle)
+	}
+
+	#arm(): void {
+		const step = Math.min(this.#left, LONGEST_TIMEOUT)
+		this.#left -= step
+		this.#handle = setTimeout(onTimeout, step, this)
+		// Outside Node a handle is a number, and there is no process to keep alive.
+		if (this.#background && typeof this.#handle === 'object') this.#handle.unref()
+	}
+
+	ring(): void {
+		if (this.#left > 0) this.#arm()
+		else this.#fire()
+	}
+}
+
+const onTimeout = (timer: SystemTimer): void => timer.ring()
+
 export const systemClock: Clock = Object.freeze({
 	now: () => Date.now(),
 	monotonic: () => performance.now(),
-	timer(
-		delay: number,
-		fire: () => void,
-		{ background = false }: { readonly background?: boolean } = {},
-	): Timer {
-		let handle: ReturnType<typeof setTimeout> | undefined
-		const arm = (left: number): void => {
-			const step = Math.min(left, LONGEST_TIMEOUT)
-			handle = setTimeout(() => {
-				if (left > step) arm(left - step)
-				else {
-					handle = undefined
-					fire()
-				}
-			}, step)
-			// Outside Node a handle is a number, and there is no process to keep alive.
-			if (background && typeof handle === 'object') handle.unref()
-		}
-		arm(Math.max(0, delay))
-		return {
-			[Symbol.dispose]() {
-				clearTimeout(handle)
-				handle = undefined
-			},
-		}
-	},
+	timer: (delay: number, fire: () => void, options?: { readonly background?: boolean }): Timer =>
+		new SystemTimer(Math.max(0, delay), fire, options?.background ?? false),
 })
 
 /** Resolves after `delay` milliseconds; rejects with the signal's reason as soon as that is aborted. */

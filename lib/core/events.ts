@@ -28,6 +28,11 @@ export class Emitter<Events extends object> {
 		}
 	}
 
+	/** Whether anybody listens, for those to whom the payload is dear. */
+	has(name: keyof Events): boolean {
+		return this.#listeners.has(name)
+	}
+
 	emit<Name extends keyof Events>(name: Name, payload: Events[Name]): void {
 		const listeners = this.#listeners.get(name) as ReadonlyArray<Listener<Events[Name]>> | undefined
 		if (listeners === undefined) return

@@ -59,6 +59,8 @@ export type Download = DownloadedBody | DownloadedValue
 /** The source still holds the version that it was asked about. */
 export interface NotModified extends Freshness {
 	readonly notModified: true
+	/** The version that is confirmed, where it is not the one that was asked about (a source behind several). */
+	readonly version?: Version | undefined
 }
 
 /**

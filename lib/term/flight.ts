@@ -2,7 +2,7 @@ import { untilAborted, type Timer } from '../core/clock.ts'
 import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
 import type { FetchContext } from '../core/fetcher.ts'
 import type { Outcome } from './events.ts'
-import { timed, type Admission, type Gate, type Trace } from './gate.ts'
+import type { Admission, Gate, Trace } from './gate.ts'
 import type { Settings } from './options.ts'
 import type { Source } from './source.ts'
 
@@ -56,7 +56,7 @@ export class Flight<T> {
 				timer[Symbol.dispose]()
 			}
 			// Before the question, so that no change falls between the two.
-			this.#source.watch(this.#crew.contextOf(this.#crew.life))
+			this.#source.watch(() => this.#crew.contextOf(this.#crew.life))
 			timer = limit(timeout, 'timeout')
 			ended = await untilAborted(this.#askAndAdmit(context, trace), signal)
 		} catch (thrown) {
@@ -81,7 +81,9 @@ export class Flight<T> {
 
 	async #askAndAdmit(context: FetchContext, trace: Trace): Promise<Admission<T>> {
 		const { known } = this.#gate
-		const answer = await timed(trace, 'ask', () => this.#source.ask(known, context))
+		const began = trace.clock.monotonic()
+		const answer = await this.#source.ask(known, context)
+		trace.steps.ask = trace.clock.monotonic() - began
 		return this.#gate.admit(answer, known, context, trace)
 	}
 }

@@ -80,27 +80,24 @@ export class Gate<T> {
 		return isSettled(this.refusal) ? this.refusal.version : this.held?.validator
 	}
 
-	/** Rejects with a `RemoteTermError`, and with everything as it was, where the answer does not pass. */
-	async admit(
+	/**
+	 * Rejects, or throws, with a `RemoteTermError`, and with everything as it was, where the answer does not pass. By far
+	 * the most answers say that nothing has changed; those take no turn of the event loop.
+	 */
+	admit(
 		answer: Download | NotModified,
 		asked: Version | undefined,
 		context: FetchContext,
 		trace: Trace,
-	): Promise<Admission<T>> {
+	): Admission<T> | Promise<Admission<T>> {
 		trace.freshness = answer
-		if (isNotModified(answer)) return this.#confirm(asked)
+		if (isNotModified(answer)) return this.#confirm(answer, asked)
 		if (!isValue(answer)) return this.#admitBody(answer, context, trace)
 
 		const { value, version } = answer
 		if (version === this.held?.validator) return this.#confirmHeld()
-		return this.#judged(version, undefined, context, () =>
-			this.#admitValue(
-				value,
-				{ version, validator: version, digest: undefined, source: 'remote' },
-				context,
-				trace,
-			),
-		)
+		const held = { version, validator: version, digest: undefined, source: 'remote' } as const
+		return this.#judged(version, undefined, context, () => this.#admitValue(value, held, context, trace))
 	}
 
 	/** Puts the bundled value where an overridden `put` wants it. */
@@ -112,15 +109,16 @@ export class Gate<T> {
 		)
 	}
 
-	#confirm(asked: Version | undefined): Admission<T> {
-		if (asked === undefined) {
+	#confirm({ version }: NotModified, asked: Version | undefined): Admission<T> {
+		const confirmed = version ?? asked
+		if (confirmed === undefined) {
 			throw new RemoteTermError(
 				'FETCH_STATUS',
 				`${this.#settings.name}: the source answered "not modified" to a question without a version`,
 			)
 		}
 		// The state that was refused is still there, and so is the reason.
-		if (asked === this.refusal?.version) throw this.refusal.error
+		if (confirmed === this.refusal?.version) throw this.refusal.error
 		return this.#confirmHeld()
 	}
 

@@ -48,6 +48,13 @@ export const receive = async (
 	} catch (error) {
 		// The iteration may not have begun, or may hang in a source that does not heed the signal.
 		giveUp(download)
+		// The decompressor does not know what it inflates.
+		if (
+			error instanceof RemoteTermError &&
+			(error.code === 'INFLATE_FAILED' || error.code === 'INFLATED_TOO_LARGE')
+		) {
+			throw new RemoteTermError(error.code, `${subject}: ${error.message}`, { cause: error.cause })
+		}
 		throw error
 	}
 }

@@ -5,6 +5,8 @@ interface Flight<Outcome> {
 	readonly outcome: Promise<Outcome>
 }
 
+const FLIGHTS_PER_SIGNAL = 64
+
 export interface RefreshLoopOptions<Outcome> {
 	readonly clock: Clock
 	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
@@ -24,6 +26,8 @@ export interface RefreshLoopOptions<Outcome> {
 export class RefreshLoop<Outcome> {
 	readonly #options: RefreshLoopOptions<Outcome>
 	#flight: Flight<Outcome> | undefined
+	#flights = 0
+	#controller = new AbortController()
 	#timer: Timer | undefined
 	#nextAt: number | undefined
 	#lastBegan = -Infinity
@@ -50,7 +54,7 @@ export class RefreshLoop<Outcome> {
 		this.disarm()
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
-		const controller = new AbortController()
+		const controller = this.#freshController()
 		const outcome = this.#options.run(controller).then(landed => {
 			this.#land(landed)
 			return landed
@@ -83,6 +87,16 @@ export class RefreshLoop<Outcome> {
 		this.disarm()
 		this.abort(reason)
 		await this.#flight?.outcome
+	}
+
+	/**
+	 * A signal costs more than all the rest of an unchanged refresh, so one that was not aborted serves several flights,
+	 * but not endlessly many, since not everybody who listens to a signal stops listening.
+	 */
+	#freshController(): AbortController {
+		if (this.#controller.signal.aborted || this.#flights++ % FLIGHTS_PER_SIGNAL === 0)
+			this.#controller = new AbortController()
+		return this.#controller
 	}
 
 	#land(outcome: Outcome): void {

@@ -263,6 +263,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	#announce({ outcome, term }: Landing<T>): void {
 		const { name } = this.#settings
 		this.#log.note(outcome)
+		if (!this.#events.has(outcome.status)) return
 		switch (outcome.status) {
 			case 'updated':
 				return this.#events.emit('updated', { name, term: term as T, ...outcome })

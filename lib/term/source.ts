@@ -33,19 +33,23 @@ export class Source {
 	}
 
 	/** One question, in as many requests as the fetcher needs. */
-	async ask(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
+	ask(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
 		const { fetcher } = this.#settings
-		if (fetcher.downloadIfChanged !== undefined) return fetcher.downloadIfChanged(known, context)
+		return fetcher.downloadIfChanged?.(known, context) ?? this.#askInTwo(known, context)
+	}
+
+	async #askInTwo(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
+		const { fetcher } = this.#settings
 		if (known !== undefined && (await fetcher.currentVersion(context)) === known) return { notModified: true }
 		return fetcher.download(context)
 	}
 
 	/** Does nothing where it is watched already. A source that cannot be watched is polled. */
-	watch(context: FetchContext): void {
+	watch(contextOf: () => FetchContext): void {
 		if (this.#watch !== undefined) return
 		const { fetcher, logger, name } = this.#settings
 		try {
-			this.#watch = fetcher.watch?.(this.#onChange, context) ?? 'impossible'
+			this.#watch = fetcher.watch?.(this.#onChange, contextOf()) ?? 'impossible'
 		} catch (error) {
 			this.#watch = 'impossible'
 			logger.warn(`${name} cannot watch its source, and polls it only`, { term: name, error })

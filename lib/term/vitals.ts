@@ -43,6 +43,7 @@ export class Vitals {
 	/** From when on an unconfirmed value ages: the start, if the source has never confirmed it. */
 	#agesFrom = 0
 	#staleTimer: Timer | undefined
+	#staleTimerAt: number | undefined
 
 	constructor(settings: VitalsSettings, onStatus: (status: TermStatus, previous: TermStatus) => void) {
 		this.#settings = settings
@@ -100,19 +101,31 @@ export class Vitals {
 
 	#review(): void {
 		const { clock } = this.#settings
-		this.#staleTimer?.[Symbol.dispose]()
-		this.#staleTimer = undefined
-		const staleAt = this.#staleAt()
-		if (this.#phase === 'started' && staleAt !== undefined && staleAt > clock.monotonic()) {
-			this.#staleTimer = clock.timer(staleAt - clock.monotonic(), () => this.#review(), { background: true })
-		}
-
+		this.#watchForStaleness()
 		const previous = this.#status
 		const status = this.#statusNow()
 		if (status === previous) return
 		this.#status = status
 		this.#since = clock.now()
 		this.#onStatus(status, previous)
+	}
+
+	/** The timer is not moved at each refresh: when it fires too early, it is set again for what is left. */
+	#watchForStaleness(): void {
+		const { clock } = this.#settings
+		const staleAt = this.#phase === 'started' ? this.#staleAt() : undefined
+		const left = staleAt === undefined ? 0 : staleAt - clock.monotonic()
+		if (left <= 0 || (this.#staleTimerAt !== undefined && this.#staleTimerAt > staleAt!)) {
+			this.#staleTimer?.[Symbol.dispose]()
+			this.#staleTimer = this.#staleTimerAt = undefined
+		}
+		if (left <= 0 || this.#staleTimer !== undefined) return
+		this.#staleTimerAt = staleAt
+		const fire = (): void => {
+			this.#staleTimer = this.#staleTimerAt = undefined
+			this.#review()
+		}
+		this.#staleTimer = clock.timer(left, fire, { background: true })
 	}
 
 	#statusNow(): TermStatus {

@@ -39,6 +39,7 @@ const knownExtras = [
 	'freshFor',
 	'usableFor',
 	'noStore',
+	'publishedAt',
 	'size',
 	'encoding',
 	'version',
@@ -79,13 +80,13 @@ export const replyWithBody = (
 }
 
 export const replyWithValue = (value: unknown, extras: FakeExtras, version: Version): Reply => {
-	const { after, freshFor, usableFor, noStore } = known(extras)
+	const { after, freshFor, usableFor, noStore, publishedAt } = known(extras)
 	return {
 		version,
 		isContent: true,
 		async answer(context) {
 			await pause(after, context)
-			return { value, version, freshFor, usableFor, noStore }
+			return { value, version, freshFor, usableFor, noStore, publishedAt }
 		},
 	}
 }

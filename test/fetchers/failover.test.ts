@@ -200,6 +200,7 @@ test('a lagging replica that steps in changes nothing', async t => {
 	t.true(logger.lines.some(([level, message]) => level === 'warn' && message.includes('lags behind')))
 	t.is(await refresh(), 'not modified')
 	t.deepEqual(sources[1]!.asked, [undefined, '"old"'], 'and is not downloaded again')
+	t.is(sources[0]!.asked.length, 2, 'nor is the failing one tried each time')
 	t.is(logger.lines.filter(([, message]) => message.includes('lags behind')).length, 1)
 	sources[1]!.state = { content: 'catching up', publishedAt: 1500 }
 	t.is(await refresh(), 'not modified')
@@ -393,6 +394,19 @@ test('a source that asks for patience is left alone that long, while another is 
 	t.is(await refresh(), 'one')
 })
 
+test('a source that asks for a day is asked again after ten minutes', async t => {
+	const { sources, clock, refresh } = await setup(['one', 'two'])
+	sources[0]!.trouble = trouble('FETCH_THROTTLED', { retryAfter: 86_400_000 })
+	sources[1]!.trouble = trouble('FETCH_FAILED')
+	await t.throwsAsync(refresh())
+	await clock.advance(599_999)
+	await t.throwsAsync(refresh())
+	t.is(sources[0]!.asked.length, 1)
+	sources[0]!.trouble = undefined
+	await clock.advance(1)
+	t.is(await refresh(), 'one')
+})
+
 test('a source that fails for good does not hide one that answers', async t => {
 	const { sources, clock, refresh } = await setup(['one', 'two'], { recoverAfter: 1000 })
 	await refresh()
@@ -400,7 +414,7 @@ test('a source that fails for good does not hide one that answers', async t => {
 	await refresh()
 	sources[0]!.trouble = undefined
 	sources[1]!.trouble = trouble('FETCH_NOT_FOUND')
-	await t.throwsAsync(refresh(), { code: 'FETCH_NOT_FOUND' }, 'as long as nobody else has been asked')
+	await t.throwsAsync(refresh(), { code: 'FETCH_NOT_FOUND' })
 	await clock.advance(1000)
 	t.is(await refresh(), 'not modified')
 	t.is(await refresh(), 'not modified')

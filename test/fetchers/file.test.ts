@@ -1,6 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, chmodSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+	appendFileSync,
+	chmodSync,
+	mkdirSync,
+	symlinkSync,
+	truncateSync,
+	utimesSync,
+	writeFileSync,
+} from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join, relative } from 'node:path'
@@ -40,11 +48,13 @@ const streaming = async (fetcher: FileFetcher) => {
 test('the path may be absolute, relative or a URL, and the version is the digest of the content', async t => {
 	const path = join(await directory(t), 'größe 100%.json')
 	await writeFile(path, 'abc')
+	utimesSync(path, 0, 1_700_000_000)
 	for (const form of [path, relative(process.cwd(), path), pathToFileURL(path)]) {
 		const download = await new FileFetcher({ path: form }).download(context())
 		t.deepEqual(download, {
 			body: new TextEncoder().encode('abc'),
 			size: 3,
+			publishedAt: 1_700_000_000_000,
 			// FIPS 180-2, appendix B.1.
 			version: 'sha-256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
 		})

@@ -216,7 +216,8 @@ test('silence before the answer is FETCH_TIMEOUT', async t => {
 })
 
 test('silence within the body is FETCH_TIMEOUT', async t => {
-	const { server, fetcher } = await setup(t, { requestTimeout: 50 })
+	// Long enough for the answer to begin on a busy machine.
+	const { server, fetcher } = await setup(t, { requestTimeout: 1000 })
 	server.put('terms', 'one.json', Buffer.alloc(64 * KiB))
 	server.fail({ kind: 'stall', afterBytes: KiB })
 	const error = await failure(t, textOf(await fetcher.download(context())))
@@ -338,6 +339,19 @@ test('close() ends our own client’s connections, and leaves those of a given o
 	t.is(server.openSockets, 1)
 	client.destroy()
 	await until(() => server.openSockets === 0)
+})
+
+test('credentials that never come do not outlast the signal', async t => {
+	const fetcher = new S3Fetcher({
+		bucket: 'terms',
+		key: 'one.json',
+		region: 'eu-west-1',
+		credentials: () => new Promise(() => {}),
+	})
+	const controller = new AbortController()
+	const pending = fetcher.init(context({ signal: controller.signal }))
+	controller.abort(new RemoteTermError('TIMEOUT', 'The start took too long'))
+	await t.throwsAsync(pending, { code: 'TIMEOUT', message: 'The start took too long' })
 })
 
 test('before init() and after close() there is nothing to fetch with', async t => {

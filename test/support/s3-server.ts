@@ -58,6 +58,8 @@ export class S3Server {
 	readonly credentials: Credentials
 	readonly requests: SeenRequest[] = []
 	readonly #buckets = new Map<string, Map<string, StoredObject[]>>()
+	/** What every request meets for which `fail` has left nothing. */
+	down: Fault | undefined
 	readonly #faults: Fault[] = []
 	readonly #sockets = new Set<Socket>()
 	#versions = 0
@@ -123,7 +125,7 @@ export class S3Server {
 		this.requests.push(seen)
 		response.on('finish', () => (seen.status = response.statusCode))
 		const body = await buffer(request)
-		const fault = this.#faults.shift()
+		const fault = this.#faults.shift() ?? this.down
 		const refusal = checkSignature(request, this.credentials)
 		if (fault?.kind === 'error') sendError(request, response, fault)
 		else if (fault?.kind === 'not-modified') response.writeHead(304).end()
