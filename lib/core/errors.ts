@@ -6,6 +6,7 @@
  * - the data: `EMPTY_BODY`, `TOO_LARGE`, `INFLATED_TOO_LARGE`, `INFLATE_FAILED`, `DIGEST_MISMATCH`,
  *   `DESERIALIZE_FAILED`, `VALIDATION_FAILED`
  * - code of the user's that we called: `SETUP_FAILED`, `PUT_FAILED`
+ * - this machine: `WORKER_FAILED`
  * - time: `TIMEOUT`
  */
 export type ErrorCode =
@@ -41,6 +42,8 @@ export type ErrorCode =
 	| 'VALIDATION_FAILED'
 	| 'SETUP_FAILED'
 	| 'PUT_FAILED'
+	/** A thread of ours ended, or ran out of memory, while it worked for a term. The next refresh gets a new one. */
+	| 'WORKER_FAILED'
 	/** A limit on the whole refresh (`timeout`) or the whole start (`startTimeout`) ran out. */
 	| 'TIMEOUT'
 

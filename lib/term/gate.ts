@@ -5,6 +5,7 @@ import {
 	isValue,
 	type Download,
 	type DownloadedBody,
+	type Encoding,
 	type FetchContext,
 	type Freshness,
 	type NotModified,
@@ -14,7 +15,7 @@ import { checkAgainst } from '../core/standard-schema.ts'
 import type { PutInfo, Steps } from './events.ts'
 import type { ValueSource } from './health.ts'
 import type { Settings } from './options.ts'
-import { receive } from './receive.ts'
+import { consume, receive } from './receive.ts'
 import { isSettled, refuse, type Refusal } from './refusal.ts'
 
 /** What is in place. The version and the value it names are only ever replaced together. */
@@ -30,8 +31,26 @@ export interface Held {
 /** What the subclass says. */
 export interface Hooks<T> {
 	deserialize(data: Uint8Array): T | Promise<T>
+	/** In place of decompression and `deserialize`, for a term that does both elsewhere while the body arrives. */
+	readonly receive:
+		((body: AsyncIterable<Uint8Array>, info: ReceiveInfo) => Promise<ReceivedTerm<T>>) | undefined
 	validate(term: T): void | Promise<void>
 	put(term: T, info: PutInfo): void | Promise<void>
+}
+
+/** Handed to `receive` with the body, which is as it travelled; its size and digest are seen to. */
+export interface ReceiveInfo {
+	readonly encoding: Encoding | undefined
+	readonly autoDecompress: boolean
+	readonly maxInflatedBytes: number
+	/** The term and its version, for errors. */
+	readonly subject: string
+	readonly signal: AbortSignal
+}
+
+export interface ReceivedTerm<T> {
+	readonly term: T
+	readonly inflatedBytes?: number | undefined
 }
 
 /** What is found out on the way, so that an outcome can tell it even if it is a failure. */
@@ -39,7 +58,7 @@ export interface Trace {
 	readonly clock: Clock
 	readonly steps: Steps
 	bytes?: number
-	inflatedBytes?: number
+	inflatedBytes?: number | undefined
 	freshness?: Freshness
 }
 
@@ -131,6 +150,7 @@ export class Gate<T> {
 		const { name } = this.#settings
 		const { version: validator } = answer
 		const subject = `${name}${validator === undefined ? '' : `@${validator}`}`
+		if (this.#hooks.receive !== undefined) return this.#admitStream(answer, subject, context, trace)
 		const received = await this.#judged(validator, undefined, context, () =>
 			timed(trace, 'receive', () => receive(answer, this.#settings, context, subject)),
 		)
@@ -161,6 +181,34 @@ export class Gate<T> {
 			})
 			return this.#admitValue(value, { version, validator, digest, source: 'remote' }, context, trace)
 		})
+	}
+
+	/** The same for a term that reads its body itself. */
+	async #admitStream(
+		answer: DownloadedBody,
+		subject: string,
+		context: FetchContext,
+		trace: Trace,
+	): Promise<Admission<T>> {
+		const { version: validator, encoding } = answer
+		const { autoDecompress, maxInflatedBytes } = this.#settings
+		const info = { encoding, autoDecompress, maxInflatedBytes, subject, signal: context.signal }
+		const { result, digest, bytes } = await this.#judged(validator, undefined, context, () =>
+			timed(trace, 'receive', () =>
+				consume(answer, this.#settings, context, subject, body => this.#hooks.receive!(body, info)),
+			),
+		)
+		trace.bytes = bytes
+		trace.inflatedBytes = result.inflatedBytes
+		this.#assertCurrent(context)
+		const version = validator ?? `sha-256:${digest}`
+		if (digest === this.held?.digest) {
+			this.held = { ...this.held, version, validator }
+			return this.#confirmHeld()
+		}
+		return this.#judged(validator, digest, context, () =>
+			this.#admitValue(result.term, { version, validator, digest, source: 'remote' }, context, trace),
+		)
 	}
 
 	async #admitValue(

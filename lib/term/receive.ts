@@ -20,6 +20,13 @@ export interface Received {
 	readonly digest: string
 }
 
+/** What a body was turned into while it came. */
+export interface Consumed<Result> {
+	readonly result: Result
+	readonly bytes: number
+	readonly digest: string
+}
+
 /**
  * The byte half of the gate: size budget → digest → decompress, all while the body arrives, so that nothing too large
  * is ever held and nothing stalls. The value half (deserialize → validate → put → commit) is the term's.
@@ -31,27 +38,41 @@ export const receive = async (
 	subject: string,
 ): Promise<Received> => {
 	const { encoding } = download
-	const meter = new Meter(download, limits.maxBytes, context, subject)
-	try {
-		let stream: AsyncIterable<Uint8Array> = meter.read()
+	const { result, ...received } = await consume(download, limits, context, subject, async body => {
+		let stream: AsyncIterable<Uint8Array> = body
 		if (encoding !== undefined) stream = inflate(stream, encoding, limits)
 		if (limits.autoDecompress) stream = inflateDetected(stream, limits)
-		const data = await collect(stream)
-		const received = { data, bytes: meter.received, digest: await meter.digest() }
-		if (data.length === 0) {
-			throw new RemoteTermError(
-				'EMPTY_BODY',
-				`Expected ${subject} to have content, got ${received.bytes === 0 ? 'no bytes' : `${received.bytes} bytes that inflate to none`}`,
-			)
-		}
-		return received
+		return collect(stream)
+	})
+	if (result.length === 0) {
+		throw new RemoteTermError(
+			'EMPTY_BODY',
+			`Expected ${subject} to have content, got ${received.bytes === 0 ? 'no bytes' : `${received.bytes} bytes that inflate to none`}`,
+		)
+	}
+	return { data: result, ...received }
+}
+
+/** The same for a term that makes more of its body than bytes: size budget → digest, and the rest is `read`'s. */
+export const consume = async <Result>(
+	download: DownloadedBody,
+	{ maxBytes }: Pick<ReceiveLimits, 'maxBytes'>,
+	context: FetchContext,
+	subject: string,
+	read: (body: AsyncIterable<Uint8Array>) => Promise<Result>,
+): Promise<Consumed<Result>> => {
+	const meter = new Meter(download, maxBytes, context, subject)
+	try {
+		const result = await read(meter.read())
+		return { result, bytes: meter.received, digest: await meter.digest() }
 	} catch (error) {
 		// The iteration may not have begun, or may hang in a source that does not heed the signal.
 		giveUp(download)
 		// The decompressor does not know what it inflates.
 		if (
 			error instanceof RemoteTermError &&
-			(error.code === 'INFLATE_FAILED' || error.code === 'INFLATED_TOO_LARGE')
+			(error.code === 'INFLATE_FAILED' || error.code === 'INFLATED_TOO_LARGE') &&
+			!error.message.includes(subject)
 		) {
 			throw new RemoteTermError(error.code, `${subject}: ${error.message}`, { cause: error.cause })
 		}

@@ -5,7 +5,7 @@ import type { FetchContext, Version } from '../core/fetcher.ts'
 import { ChangeLog } from './change-log.ts'
 import type { Outcome, PutInfo, TermEvents } from './events.ts'
 import { Flight, tookTooLong, type Landing } from './flight.ts'
-import { Gate } from './gate.ts'
+import { Gate, type ReceivedTerm, type ReceiveInfo } from './gate.ts'
 import type { Health } from './health.ts'
 import { parseOptions, type RemoteTermOptions, type Settings } from './options.ts'
 import { RefreshLoop } from './refresh-loop.ts'
@@ -63,6 +63,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#source = new Source(this.#settings, () => this.#loop.sourceChanged())
 		this.#gate = new Gate(this.#settings, {
 			deserialize: data => this.deserialize(data),
+			receive: this.receive === undefined ? undefined : (body, info) => this.receive!(body, info),
 			validate: term => this.validate(term),
 			put: (term, info) => this.put(term, info),
 		})
@@ -92,6 +93,14 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	/** How bytes, decompressed, become a value. What it throws is reported as `DESERIALIZE_FAILED`. */
 	protected abstract deserialize(data: Uint8Array): T | Promise<T>
+
+	/**
+	 * Where it exists, it is called in place of decompression and `deserialize`, with the body as it travels. What it
+	 * throws is the refresh's error, unchanged.
+	 *
+	 * @internal
+	 */
+	protected receive?(body: AsyncIterable<Uint8Array>, info: ReceiveInfo): Promise<ReceivedTerm<T>>
 
 	/** Throw to refuse a value that `schema` has let through: `VALIDATION_FAILED`. */
 	protected validate(_term: T): void | Promise<void> {}
