@@ -1,11 +1,19 @@
+import { ballastOf } from './ballast.ts'
 import type { TableChange } from './diff.ts'
 import type { Image } from './image.ts'
+import type { PackReport } from './pack.ts'
 import { aligned, KEY_DEAD, SEGMENT_SHIFT, UNIT_MASK } from './layout.ts'
 import { find } from './probe.ts'
 import { readKey, readRow } from './row-reader.ts'
 import type { Key } from './row-writer.ts'
 
 export type { Key } from './row-writer.ts'
+
+export interface TableFacts {
+	readonly generation: number
+	readonly change: TableChange
+	readonly report?: PackReport | undefined
+}
 
 /**
  * One generation of a table: immutable, Map-like, and consistent for as long as it is held. Rows lie packed in memory
@@ -16,17 +24,28 @@ export type { Key } from './row-writer.ts'
  * - The order is that of the source.
  */
 export class Table<Row = unknown> {
-	/** Grows by one with each table that is put in place; 0 for a table that is not a term's. */
-	readonly generation: number
-	/** What came, changed and went since the generation before. */
-	readonly changes: TableChange
 	readonly #image: Image
+	#facts: TableFacts & { readonly ballast: object }
 
 	/** Tables are made by terms, `attachTable` and `tableFromImage`. */
-	constructor(image: Image, generation: number, changes: TableChange) {
+	constructor(image: Image, facts: TableFacts) {
 		this.#image = image
-		this.generation = generation
-		this.changes = changes
+		this.#facts = { ...facts, ballast: ballastOf(image.byteLength) }
+	}
+
+	/** Grows by one with each table that a term puts in place; 0 for a table that has not been. */
+	get generation(): number {
+		return this.#facts.generation
+	}
+
+	/** How many rows came, changed and went since the table before. Not known to attached threads: all 0. */
+	get change(): TableChange {
+		return this.#facts.change
+	}
+
+	/** What of the source was not kept as it came. */
+	get report(): PackReport | undefined {
+		return this.#facts.report
 	}
 
 	get size(): number {
@@ -95,8 +114,21 @@ export class Table<Row = unknown> {
 		}
 	}
 
-	/** The image behind a table. Not public: an image is only for reading. */
+	/**
+	 * The image behind a table.
+	 *
+	 * @internal
+	 */
 	static imageOf(table: Table): Image {
 		return table.#image
+	}
+
+	/**
+	 * Gives a table its number, once, when it is put in place.
+	 *
+	 * @internal
+	 */
+	static number(table: Table, generation: number): void {
+		table.#facts = { ...table.#facts, generation }
 	}
 }
