@@ -6,9 +6,9 @@ import type { Key } from './row-writer.ts'
 /** The slot at which the search for a hash begins: its share of 2^32, which needs no division and any slot count. */
 export const firstSlot = (hash: number, slots: number): number => Math.floor((hash * slots) / 2 ** 32)
 
-/** The address of the row with this key; −1 if there is none. */
+/** The address of the row with this key; −1 if there is none, as for a key of any other type. */
 export const find = (image: Image, key: Key): number =>
-	typeof key === 'string' ? findString(image, key) : findNumber(image, key)
+	typeof key === 'string' ? findString(image, key) : typeof key === 'number' ? findNumber(image, key) : -1
 
 const findString = (image: Image, key: string): number => {
 	const { index, segments, slots } = image

@@ -125,7 +125,7 @@ const read = (): unknown => {
 			return map(uint32())
 		case Tag.binary: {
 			const length = taken(uint32())
-			return Uint8Array.prototype.slice.call(bytes, at - length, at)
+			return new Uint8Array(bytes.subarray(at - length, at))
 		}
 		case Tag.bigint:
 			return BigInt(string(uint32()))
