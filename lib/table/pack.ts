@@ -94,6 +94,9 @@ export const pack = async (
 	if (inflatedBytes === 0)
 		throw new RemoteTermError('EMPTY_BODY', `Expected ${spec.subject} to have content, got none`)
 	await stream.end()
+	// In the other formats, no rows are something that was said; here they are nothing at all.
+	if (spec.format === 'ndjson' && packing.rows === 0)
+		throw new RemoteTermError('EMPTY_BODY', `Expected ${spec.subject} to have rows, got blank lines only`)
 	const { parts, report } = packing.finish()
 	const { counts, addresses } = diff(older, new Image(parts))
 	return { parts, report: { ...report, inflatedBytes }, change: counts, addresses }
@@ -128,6 +131,11 @@ class Packing {
 		this.#keyOf = keyOf
 		this.#check = check
 		this.#builder = new TableBuilder({ ...spec, previous })
+	}
+
+	/** Those that were dropped counted too. */
+	get rows(): number {
+		return this.#rows
 	}
 
 	readonly onRow: OnRow = (value, name) => {

@@ -36,9 +36,7 @@ export const readRow = (segment: Segment, offset: number, vocabulary: Words, key
 	end = offset + length
 	depth = 0
 	rowKey = key ?? readKeyAt(start, info)
-	const row = read()
-	if (at > end) throw damaged()
-	return row
+	return readWhole()
 }
 
 /** One packed value that is no row. */
@@ -50,7 +48,17 @@ export const readPlain = (segment: Segment, from: number, to: number, vocabulary
 	end = to
 	depth = 0
 	rowKey = undefined
-	const value = read()
+	return readWhole()
+}
+
+const readWhole = (): unknown => {
+	let value: unknown
+	try {
+		value = read()
+	} catch (error) {
+		// Reading outside the section, or digits that are none.
+		throw error instanceof RemoteTermError ? error : damaged(error)
+	}
 	if (at > end) throw damaged()
 	return value
 }
@@ -68,8 +76,12 @@ const readKeyAt = (start: number, info: number): Key => {
 	return latin1(start, length)
 }
 
-const damaged = (): RemoteTermError =>
-	new RemoteTermError('DESERIALIZE_FAILED', 'Expected a packed row, found something damaged')
+const damaged = (cause?: unknown): RemoteTermError =>
+	new RemoteTermError(
+		'DESERIALIZE_FAILED',
+		'Expected a packed row, found something damaged',
+		cause === undefined ? {} : { cause },
+	)
 
 const read = (): unknown => {
 	const tag = bytes[at++]!
