@@ -125,8 +125,10 @@ export class FailoverFetcher implements Fetcher {
 	}
 
 	async close(): Promise<void> {
-		const results = await Promise.allSettled(this.#sources.map(({ fetcher }) => fetcher.close?.()))
-		const errors = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
+		const results = await Promise.allSettled(this.#sources.map(async ({ fetcher }) => fetcher.close?.()))
+		const errors = results.flatMap((result): unknown[] =>
+			result.status === 'rejected' ? [result.reason] : [],
+		)
 		if (errors.length === 1) throw errors[0]
 		if (errors.length > 1) throw new AggregateError(errors, `${errors.length} sources failed to close`)
 	}

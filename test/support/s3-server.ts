@@ -254,10 +254,9 @@ export const serveS3 = async (
 	t: ExecutionContext,
 	credentials: Credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not-much-of-a-secret' },
 ): Promise<S3Server> => {
-	let server: S3Server | undefined
 	const served = await serve(t, (request, response) => {
-		server!.answer(request, response).catch(error => response.destroy(error as Error))
+		server.answer(request, response).catch((error: unknown) => response.destroy(error as Error))
 	})
-	server = new S3Server(served.url, served.server, credentials)
+	const server = new S3Server(served.url, served.server, credentials)
 	return server
 }
