@@ -47,6 +47,12 @@ export type ErrorCode =
 	| 'SIGNATURE_INVALID'
 	/** Properly signed, but with a lower sequence than has been accepted before, or the same one for other bytes. */
 	| 'ROLLBACK_REFUSED'
+	/** So much larger or smaller than the last accepted value that a person should look first (`driftGuard`). */
+	| 'DRIFT_REFUSED'
+	/** `rollback` or `pin` wants a version that neither the history nor the source has. */
+	| 'VERSION_UNAVAILABLE'
+	/** An operator does not want this version: rolled back from, or not the pinned one. A reason, never an outcome. */
+	| 'NOT_WANTED'
 	/** The last-known-good snapshot could not be written. It costs the snapshot; the term goes on. */
 	| 'SNAPSHOT_FAILED'
 	| 'SETUP_FAILED'
