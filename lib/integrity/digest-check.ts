@@ -1,7 +1,8 @@
 import { createSha256, createSha512 } from '#digest'
 import { RemoteTermError } from '../core/errors.ts'
 import { createCrc } from './crc.ts'
-import type { DigestAlgorithm, ExpectedDigest } from './digest-fields.ts'
+import type { ExpectedDigest } from '../core/fetcher.ts'
+import type { DigestAlgorithm } from './digest-fields.ts'
 
 /** Compares bytes with what was promised of them, while they arrive. */
 export interface DigestCheck {

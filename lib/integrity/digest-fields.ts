@@ -1,9 +1,9 @@
 import { messageOf } from '../core/errors.ts'
+import type { ExpectedDigest } from '../core/fetcher.ts'
 import { toHex } from './encodings.ts'
 import { parseDictionary } from './structured-dictionary.ts'
 
-/** Those that we verify. The two CRCs find accidents only, the two SHAs somebody's intent as well. */
-export type DigestAlgorithm = 'sha-256' | 'sha-512' | 'crc32' | 'crc32c'
+export type DigestAlgorithm = ExpectedDigest['algorithm']
 
 /** In bytes. */
 export const DIGEST_LENGTHS: Readonly<Record<DigestAlgorithm, number>> = {
@@ -11,23 +11,6 @@ export const DIGEST_LENGTHS: Readonly<Record<DigestAlgorithm, number>> = {
 	'sha-512': 64,
 	crc32: 4,
 	crc32c: 4,
-}
-
-/**
- * What the bytes must come to.
- *
- * - `body-as-sent`: the content of this very answer, content coding included
- * - `representation`: the file or object as its publisher stored it, content coding included. For a complete answer
- *   (HTTP 200) to a GET that nobody recoded on the way, these are the same bytes.
- *
- * Either way they are digested before any decompression. An HTTP client that decompresses by itself, as `fetch` does,
- * cannot verify the digest of a body that has a content coding.
- */
-export interface ExpectedDigest {
-	readonly algorithm: DigestAlgorithm
-	/** Lower-case hexadecimal. */
-	readonly value: string
-	readonly of: 'body-as-sent' | 'representation'
 }
 
 /**

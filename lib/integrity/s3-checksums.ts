@@ -3,8 +3,8 @@ import {
 	wrongLength,
 	type DigestAlgorithm,
 	type DigestPromise,
-	type ExpectedDigest,
 } from './digest-fields.ts'
+import type { ExpectedDigest } from '../core/fetcher.ts'
 import { fromBase64, toHex } from './encodings.ts'
 
 /**

@@ -49,14 +49,22 @@ export class RefreshLoop<Outcome> {
 		return this.#nextAt
 	}
 
+	/** Begins a flight of another kind as soon as none is under way; `undefined` if the end comes first. */
+	async flyNext(run: (cancellation: Cancellation) => Promise<Outcome>): Promise<Outcome | undefined> {
+		while (this.#flight !== undefined) await this.#flight.outcome
+		return this.#ended ? undefined : this.fly(run)
+	}
+
 	/** Begins a flight now, or joins the one under way. */
-	fly(): Promise<Outcome> {
+	fly(
+		run: (cancellation: Cancellation) => Promise<Outcome> = cancellation => this.#options.run(cancellation),
+	): Promise<Outcome> {
 		if (this.#flight !== undefined) return this.#flight.outcome
 		this.disarm()
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
 		const cancellation = new Cancellation(this.#freshController())
-		const outcome = this.#options.run(cancellation).then(landed => {
+		const outcome = run(cancellation).then(landed => {
 			this.#land(landed)
 			return landed
 		})
