@@ -111,8 +111,10 @@ export class RefreshLoop<Outcome> {
 	#land(outcome: Outcome): void {
 		this.#flight = undefined
 		if (this.#ended) return
-		const delay = this.#changedMeanwhile ? 0 : this.#options.nextDelay(outcome)
-		if (delay !== undefined) this.#arm(delay)
+		// Asked in any case, as it is how the flight is put on record.
+		const delay = this.#options.nextDelay(outcome)
+		if (this.#changedMeanwhile) this.#arm(0)
+		else if (delay !== undefined) this.#arm(delay)
 		// Last, as a listener may well call for the next flight.
 		this.#options.landed(outcome)
 	}
