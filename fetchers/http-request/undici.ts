@@ -34,7 +34,7 @@ export const createHttpClient: CreateHttpClient = ({ connectTimeout, dispatcher 
 				path,
 				method,
 				headers: headers as Record<string, string>,
-				signal: signal as AbortSignal,
+				signal: signal,
 				// The caller keeps the time, on its own clock; two owners of one limit would race.
 				headersTimeout: 0,
 				bodyTimeout: 0,

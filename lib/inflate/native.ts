@@ -14,7 +14,7 @@ type CreateEngine = (options: zlib.ZlibOptions) => Engine
 const engines: Readonly<Record<Encoding, CreateEngine | undefined>> = {
 	gzip: zlib.createGunzip,
 	deflate: zlib.createInflate,
-	br: zlib.createBrotliDecompress as CreateEngine,
+	br: zlib.createBrotliDecompress,
 	// Node 22.15 and 23.8 were the first to have it.
 	zstd: (zlib as { createZstdDecompress?: CreateEngine }).createZstdDecompress,
 }

@@ -1,6 +1,6 @@
 import { RemoteTermError } from '../core/errors.ts'
 import type { Outcome, PutInfo } from '../term/events.ts'
-import type { ReceivedTerm, ReceiveInfo } from '../term/gate.ts'
+import type { ReceivedTerm, ReceiveInfo } from '../term/admission.ts'
 import { RemoteTerm } from '../term/remote-term.ts'
 import { ChangeFeed, type ChangesOptions, type TableChanges } from './changes.ts'
 import type { TableChange } from './diff.ts'

@@ -44,7 +44,7 @@ class CreatedTerm<T> extends RemoteTerm<T> {
 	}
 
 	protected override deserialize(data: Uint8Array): T | Promise<T> {
-		return this.#hooks.deserialize!(data)
+		return this.#hooks.deserialize(data)
 	}
 
 	protected override validate(term: T): void | Promise<void> {

@@ -20,6 +20,8 @@ interface Refresh {
 	readonly bytes?: number | undefined
 	/** After decompression. */
 	readonly inflatedBytes?: number | undefined
+	/** Why, where it failed; nothing otherwise. */
+	readonly error?: RemoteTermError | undefined
 }
 
 /**
@@ -31,8 +33,13 @@ export type Outcome =
 			readonly status: 'updated'
 			readonly version: Version
 			readonly previousVersion: Version | undefined
+			readonly error?: undefined
 	  })
-	| (Refresh & { readonly status: 'unchanged'; readonly version: Version | undefined })
+	| (Refresh & {
+			readonly status: 'unchanged'
+			readonly version: Version | undefined
+			readonly error?: undefined
+	  })
 	| (Refresh & {
 			readonly status: 'failed'
 			readonly version: Version | undefined
@@ -42,8 +49,8 @@ export type Outcome =
 type Ended<Status extends Outcome['status']> = Extract<Outcome, { status: Status }>
 
 export interface TermEvents<T> {
-	/** A new value is in place. `term` is that value. */
-	updated: { readonly name: string; readonly term: T } & Ended<'updated'>
+	/** A new value is in place. `term` is that value, `source` where it came from. */
+	updated: { readonly name: string; readonly term: T; readonly source: ValueSource } & Ended<'updated'>
 	/** The source was asked, and still holds what is in place. */
 	unchanged: { readonly name: string } & Ended<'unchanged'>
 	/** The value in place stays, whatever the error. */

@@ -2,69 +2,57 @@ import { createSha256 } from '#digest'
 import { inflate } from '#inflate'
 import { collect } from '../core/bytes.ts'
 import { RemoteTermError } from '../core/errors.ts'
-import type { DownloadedBody, FetchContext } from '../core/fetcher.ts'
+import type { DownloadedBody, Encoding, FetchContext } from '../core/fetcher.ts'
+import type { Digest } from '../digest/digest.ts'
 import { inflateDetected } from '../inflate/detect.ts'
+import { createDigestCheck, type DigestCheck } from '../integrity/digest-check.ts'
 
 export interface ReceiveLimits {
 	readonly maxBytes: number
 	readonly maxInflatedBytes: number
 	readonly autoDecompress: boolean
+	/** Keeps the bytes as they travelled too, so that they can be put on disk, or back in place later. */
+	readonly keepSent: boolean
+	/** Digests the bytes after the content coding too, since a server that recodes sends other bytes than were published. */
+	readonly digestDecoded: boolean
 }
 
-/** A body that came through whole. */
-export interface Received {
-	readonly data: Uint8Array
+/** A body that came through whole, and what was made of it on the way. */
+export interface Received<Result> {
+	readonly result: Result
 	/** As it travelled, before any decompression. */
 	readonly bytes: number
 	/** SHA-256 of the same, in hexadecimal. */
 	readonly digest: string
+	/** `digest` and, where it was wanted and differs, that of the bytes without their content coding. */
+	readonly digests: readonly string[]
+	/** The same bytes, where they are kept. */
+	readonly sent: readonly Uint8Array[] | undefined
 }
 
-/** What a body was turned into while it came. */
-export interface Consumed<Result> {
-	readonly result: Result
-	readonly bytes: number
-	readonly digest: string
+/** Where `read` puts the digest of the bytes without their content coding. */
+export interface DecodedDigest {
+	hex?: string
 }
 
 /**
- * The byte half of the gate: size budget → digest → decompress, all while the body arrives, so that nothing too large
- * is ever held and nothing stalls. The value half (deserialize → validate → put → commit) is the term's.
+ * The byte half of the gate: size budget → digest, while the body arrives and `read` makes of it what it makes of it, so
+ * that nothing too large is ever held. The value half (deserialize → validate → put → commit) is `Placement`'s.
  */
-export const receive = async (
+export const receive = async <Result>(
 	download: DownloadedBody,
-	limits: ReceiveLimits,
+	limits: Pick<ReceiveLimits, 'maxBytes' | 'keepSent'>,
 	context: FetchContext,
 	subject: string,
-): Promise<Received> => {
-	const { encoding } = download
-	const { result, ...received } = await consume(download, limits, context, subject, async body => {
-		let stream: AsyncIterable<Uint8Array> = body
-		if (encoding !== undefined) stream = inflate(stream, encoding, limits)
-		if (limits.autoDecompress) stream = inflateDetected(stream, limits)
-		return collect(stream)
-	})
-	if (result.length === 0) {
-		throw new RemoteTermError(
-			'EMPTY_BODY',
-			`Expected ${subject} to have content, got ${received.bytes === 0 ? 'no bytes' : `${received.bytes} bytes that inflate to none`}`,
-		)
-	}
-	return { data: result, ...received }
-}
-
-/** The same for a term that makes more of its body than bytes: size budget → digest, and the rest is `read`'s. */
-export const consume = async <Result>(
-	download: DownloadedBody,
-	{ maxBytes }: Pick<ReceiveLimits, 'maxBytes'>,
-	context: FetchContext,
-	subject: string,
-	read: (body: AsyncIterable<Uint8Array>) => Promise<Result>,
-): Promise<Consumed<Result>> => {
-	const meter = new Meter(download, maxBytes, context, subject)
+	read: (body: AsyncIterable<Uint8Array>, decoded: DecodedDigest) => Promise<Result>,
+): Promise<Received<Result>> => {
+	const meter = new Meter(download, limits, context, subject)
+	const decoded: DecodedDigest = {}
 	try {
-		const result = await read(meter.read())
-		return { result, bytes: meter.received, digest: await meter.digest() }
+		const result = await read(meter.read(), decoded)
+		const digest = await meter.digest()
+		const digests = decoded.hex === undefined ? [digest] : [digest, decoded.hex]
+		return { result, bytes: meter.received, digest, digests, sent: meter.sent }
 	} catch (error) {
 		// The iteration may not have begun, or may hang in a source that does not heed the signal.
 		giveUp(download)
@@ -80,6 +68,33 @@ export const consume = async <Result>(
 	}
 }
 
+/** Decompresses while the body arrives, so that nothing stalls, and collects what comes of it. */
+export const inflateAll = async (
+	body: AsyncIterable<Uint8Array>,
+	encoding: Encoding | undefined,
+	limits: ReceiveLimits,
+	subject: string,
+	decoded: DecodedDigest,
+): Promise<Uint8Array> => {
+	const digest = encoding !== undefined && limits.digestDecoded ? createSha256() : undefined
+	let stream = body
+	if (encoding !== undefined) stream = inflate(stream, encoding, limits)
+	if (digest !== undefined) stream = digesting(stream, digest)
+	if (limits.autoDecompress) stream = inflateDetected(stream, limits)
+	const data = await collect(stream)
+	if (digest !== undefined) decoded.hex = await digest.hex()
+	if (data.length === 0)
+		throw new RemoteTermError('EMPTY_BODY', `Expected ${subject} to have content, got none`)
+	return data
+}
+
+async function* digesting(stream: AsyncIterable<Uint8Array>, digest: Digest): AsyncIterable<Uint8Array> {
+	for await (const chunk of stream) {
+		digest.update(chunk)
+		yield chunk
+	}
+}
+
 /** Nobody waits for it: a refresh that has failed need not fail later. */
 const giveUp = (download: DownloadedBody): void => {
 	void (async () => download.cancel?.())().catch(() => {})
@@ -88,16 +103,25 @@ const giveUp = (download: DownloadedBody): void => {
 /** Counts and digests what passes, and ends it where it exceeds its budget or its announced size. */
 class Meter {
 	received = 0
+	readonly sent: Uint8Array[] | undefined
 	#complete = false
 	readonly #digest = createSha256()
+	readonly #promised: DigestCheck | undefined
 	readonly #download: DownloadedBody
 	readonly #maxBytes: number
 	readonly #context: FetchContext
 	readonly #subject: string
 
-	constructor(download: DownloadedBody, maxBytes: number, context: FetchContext, subject: string) {
+	constructor(
+		download: DownloadedBody,
+		{ maxBytes, keepSent }: Pick<ReceiveLimits, 'maxBytes' | 'keepSent'>,
+		context: FetchContext,
+		subject: string,
+	) {
 		this.#download = download
 		this.#maxBytes = maxBytes
+		this.sent = keepSent ? [] : undefined
+		this.#promised = createDigestCheck(download.digests ?? [])
 		this.#context = context
 		this.#subject = subject
 	}
@@ -120,10 +144,13 @@ class Meter {
 			}
 			if (size !== undefined && this.received > size) throw this.#incomplete(size, 'more')
 			this.#digest.update(chunk)
+			this.#promised?.update(chunk)
+			this.sent?.push(chunk)
 			this.#context.onProgress?.(this.received, size)
 			yield chunk
 		}
 		if (size !== undefined && this.received < size) throw this.#incomplete(size, `only ${this.received}`)
+		await this.#promised?.verify(this.#subject)
 		this.#complete = true
 	}
 

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../core/clock.ts'
+import { Cancellation } from './cancellation.ts'
 
 interface Flight<Outcome> {
-	readonly controller: AbortController
+	readonly cancellation: Cancellation
 	readonly outcome: Promise<Outcome>
 }
 
@@ -12,7 +13,7 @@ export interface RefreshLoopOptions<Outcome> {
 	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
 	readonly minInterval: number
 	/** One refresh; never rejects. */
-	run(controller: AbortController): Promise<Outcome>
+	run(cancellation: Cancellation): Promise<Outcome>
 	/** Called when a flight has landed and the next is scheduled. */
 	landed(outcome: Outcome): void
 	/** Milliseconds until the next flight; `undefined`: none is due. */
@@ -48,18 +49,26 @@ export class RefreshLoop<Outcome> {
 		return this.#nextAt
 	}
 
+	/** Begins a flight of another kind as soon as none is under way; `undefined` if the end comes first. */
+	async flyNext(run: (cancellation: Cancellation) => Promise<Outcome>): Promise<Outcome | undefined> {
+		while (this.#flight !== undefined) await this.#flight.outcome
+		return this.#ended ? undefined : this.fly(run)
+	}
+
 	/** Begins a flight now, or joins the one under way. */
-	fly(): Promise<Outcome> {
+	fly(
+		run: (cancellation: Cancellation) => Promise<Outcome> = cancellation => this.#options.run(cancellation),
+	): Promise<Outcome> {
 		if (this.#flight !== undefined) return this.#flight.outcome
 		this.disarm()
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
-		const controller = this.#freshController()
-		const outcome = this.#options.run(controller).then(landed => {
+		const cancellation = new Cancellation(this.#freshController())
+		const outcome = run(cancellation).then(landed => {
 			this.#land(landed)
 			return landed
 		})
-		this.#flight = { controller, outcome }
+		this.#flight = { cancellation, outcome }
 		return outcome
 	}
 
@@ -72,7 +81,7 @@ export class RefreshLoop<Outcome> {
 
 	/** Gives up the flight under way; its outcome says why. */
 	abort(reason: Error): void {
-		this.#flight?.controller.abort(reason)
+		this.#flight?.cancellation.cancel(reason)
 	}
 
 	disarm(): void {

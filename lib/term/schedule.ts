@@ -1,3 +1,4 @@
+import type { Freshness } from '../core/fetcher.ts'
 import { backoffDelay, type Backoff } from './backoff.ts'
 
 export interface ScheduleSettings {
@@ -7,6 +8,11 @@ export interface ScheduleSettings {
 	readonly maxRefreshInterval: number
 	readonly jitter: number
 	readonly backoff: Backoff
+}
+
+export interface StalenessSettings extends ScheduleSettings {
+	/** What the user said: milliseconds, `null` for never. */
+	readonly staleAfter: number | null | undefined
 }
 
 /** What the last refresh left behind. */
@@ -46,12 +52,21 @@ export const nextDelay = (
 	return refreshInterval === null ? undefined : later(DEFAULT_REFRESH_INTERVAL)
 }
 
-/** How long a value may go unconfirmed before it is called stale, where neither the user nor the source says. */
-export const defaultStaleAfter = (
-	{ refreshInterval, minRefreshInterval, maxRefreshInterval }: ScheduleSettings,
-	freshFor: number | undefined,
+/**
+ * How long a value may go unconfirmed before it is called stale; `undefined`: for ever. The user's word counts, then
+ * the source's, then three intervals. A source's word that polling cannot keep is stretched to two intervals: what is
+ * asked about once a minute is not confirmed more often, whatever its `max-age=0, must-revalidate` wants.
+ */
+export const staleAfter = (
+	{ staleAfter: wanted, refreshInterval, minRefreshInterval, maxRefreshInterval }: StalenessSettings,
+	{ freshFor, usableFor }: Freshness,
 ): number | undefined => {
-	if (typeof refreshInterval === 'number') return 3 * refreshInterval
-	if (freshFor !== undefined) return 3 * Math.min(Math.max(freshFor, minRefreshInterval), maxRefreshInterval)
-	return refreshInterval === null ? undefined : 3 * DEFAULT_REFRESH_INTERVAL
+	if (wanted !== undefined) return wanted ?? undefined
+	const ownInterval = refreshInterval === null ? undefined : (refreshInterval ?? DEFAULT_REFRESH_INTERVAL)
+	const interval =
+		typeof refreshInterval !== 'number' && freshFor !== undefined
+			? Math.min(Math.max(freshFor, minRefreshInterval), maxRefreshInterval)
+			: ownInterval
+	if (usableFor !== undefined) return usableFor > (interval ?? -1) ? usableFor : 2 * interval!
+	return interval === undefined ? undefined : 3 * interval
 }

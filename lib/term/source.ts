@@ -44,12 +44,16 @@ export class Source {
 		return fetcher.download(context)
 	}
 
-	/** Does nothing where it is watched already. A source that cannot be watched is polled. */
-	watch(contextOf: () => FetchContext): void {
-		if (this.#watch !== undefined) return
+	/** Whether `watch` was called since the last `unwatch`. */
+	get watched(): boolean {
+		return this.#watch !== undefined
+	}
+
+	/** A source that cannot be watched is polled. */
+	watch(context: FetchContext): void {
 		const { fetcher, logger, name } = this.#settings
 		try {
-			this.#watch = fetcher.watch?.(this.#onChange, contextOf()) ?? 'impossible'
+			this.#watch = fetcher.watch?.(this.#onChange, context) ?? 'impossible'
 		} catch (error) {
 			this.#watch = 'impossible'
 			logger.warn(`${name} cannot watch its source, and polls it only`, { term: name, error })
@@ -61,8 +65,8 @@ export class Source {
 		this.#watch = undefined
 	}
 
-	/** Waits no longer than a fixed limit, and never rejects. */
-	async close(): Promise<void> {
+	/** Closes the fetcher, and waits for whatever else is to end with it. No longer than a fixed limit, and never rejects. */
+	async close(isOpen: boolean, others: ReadonlyArray<Promise<void>>): Promise<void> {
 		const { clock, fetcher, logger, name } = this.#settings
 		const limit = new AbortController()
 		const timer = clock.timer(CLOSE_TIMEOUT, () =>
@@ -70,12 +74,14 @@ export class Source {
 				new RemoteTermError(
 					'TIMEOUT',
 					`Expected the fetcher of ${name} to close within ${CLOSE_TIMEOUT} ms`,
-					{ term: name },
+					{
+						term: name,
+					},
 				),
 			),
 		)
 		try {
-			await untilAborted(Promise.resolve(fetcher.close?.()), limit.signal)
+			await untilAborted(Promise.all([isOpen ? fetcher.close?.() : undefined, ...others]), limit.signal)
 		} catch (error) {
 			logger.warn(`The fetcher of ${name} did not close cleanly`, { term: name, error })
 		} finally {

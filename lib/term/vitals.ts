@@ -2,11 +2,10 @@ import type { Clock, Timer } from '../core/clock.ts'
 import type { RemoteTermError } from '../core/errors.ts'
 import type { Freshness } from '../core/fetcher.ts'
 import { statusOf, type Health, type TermStatus } from './health.ts'
-import { defaultStaleAfter, type ScheduleSettings } from './schedule.ts'
+import { staleAfter, type StalenessSettings } from './schedule.ts'
 
-export interface VitalsSettings extends ScheduleSettings {
+export interface VitalsSettings extends StalenessSettings {
 	readonly clock: Clock
-	readonly staleAfter: number | null | undefined
 }
 
 type Told = Pick<
@@ -64,6 +63,16 @@ export class Vitals {
 	gotValue(): void {
 		this.#hasValue = true
 		this.#review()
+	}
+
+	/** A value is in place that the source confirmed long ago, perhaps to another process. */
+	restored(acceptedAt: number): void {
+		const { clock } = this.#settings
+		// A date in the future was written by a clock that was wrong.
+		const age = Math.max(0, clock.now() - acceptedAt)
+		this.#confirmed = { wall: acceptedAt, monotonic: clock.monotonic() - age }
+		this.#agesFrom = this.#confirmed.monotonic
+		this.gotValue()
 	}
 
 	succeeded(freshness: Freshness): void {
@@ -145,10 +154,7 @@ export class Vitals {
 
 	#staleAt(): number | undefined {
 		if (!this.#hasValue || this.#phase === 'idle') return undefined
-		const { staleAfter } = this.#settings
-		const { freshFor, usableFor } = this.freshness
-		const span =
-			staleAfter === undefined ? (usableFor ?? defaultStaleAfter(this.#settings, freshFor)) : staleAfter
-		return span === null || span === undefined ? undefined : this.#agesFrom + span
+		const span = staleAfter(this.#settings, this.freshness)
+		return span === undefined ? undefined : this.#agesFrom + span
 	}
 }

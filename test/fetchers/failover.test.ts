@@ -360,13 +360,13 @@ test('when all fail, the preferred source’s code leads and every error is kept
 	const errors = [trouble('FETCH_STATUS', { status: 503 }), trouble('FETCH_TIMEOUT'), trouble('FETCH_FAILED')]
 	for (const [index, error] of errors.entries()) sources[index]!.trouble = error
 	const error = await t.throwsAsync(refresh(), { instanceOf: RemoteTermError })
-	t.is(error!.code, 'FETCH_STATUS')
-	t.is(error!.status, 503)
-	t.is(error!.retryAfter, undefined)
-	t.true(error!.cause instanceof AggregateError)
-	t.deepEqual((error!.cause as AggregateError).errors, errors)
+	t.is(error.code, 'FETCH_STATUS')
+	t.is(error.status, 503)
+	t.is(error.retryAfter, undefined)
+	t.true(error.cause instanceof AggregateError)
+	t.deepEqual((error.cause as AggregateError).errors, errors)
 	for (const part of ['a: FETCH_STATUS', 'b: FETCH_TIMEOUT', 'c: FETCH_FAILED']) {
-		t.true(error!.message.includes(part), error!.message)
+		t.true(error.message.includes(part), error.message)
 	}
 	await t.throwsAsync(refresh(), { code: 'FETCH_STATUS' }, 'whoever is asked first')
 })
@@ -375,9 +375,9 @@ test('retryAfter is the shortest, if every source names one', async t => {
 	const { sources, refresh } = await setup(['one', 'two'])
 	sources[0]!.trouble = trouble('FETCH_THROTTLED', { retryAfter: 9000 })
 	sources[1]!.trouble = trouble('FETCH_THROTTLED', { retryAfter: 4000 })
-	t.is((await t.throwsAsync<RemoteTermError>(refresh()))!.retryAfter, 4000)
+	t.is((await t.throwsAsync<RemoteTermError>(refresh())).retryAfter, 4000)
 	sources[1]!.trouble = trouble('FETCH_FAILED')
-	t.is((await t.throwsAsync<RemoteTermError>(refresh()))!.retryAfter, undefined)
+	t.is((await t.throwsAsync<RemoteTermError>(refresh())).retryAfter, undefined)
 })
 
 test('a source that asks for patience is left alone that long, while another is there', async t => {
@@ -388,7 +388,7 @@ test('a source that asks for patience is left alone that long, while another is 
 	await clock.advance(29_999)
 	const error = await t.throwsAsync<RemoteTermError>(refresh())
 	t.is(sources[0]!.asked.length, 1)
-	t.is(error!.code, 'FETCH_THROTTLED', 'its error still counts')
+	t.is(error.code, 'FETCH_THROTTLED', 'its error still counts')
 	await clock.advance(1)
 	sources[0]!.trouble = undefined
 	t.is(await refresh(), 'one')

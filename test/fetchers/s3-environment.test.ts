@@ -94,7 +94,7 @@ test.serial('without a region init() says what to set', async t => {
 	const fetcher = new S3Fetcher({ bucket: 'terms', key: 'one.json' })
 	const error = await t.throwsAsync(fetcher.init(context()), { code: 'INVALID_OPTION' })
 	for (const name of ['`region`', 'AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE']) {
-		t.true(error!.message.includes(name), error!.message)
+		t.true(error.message.includes(name), error.message)
 	}
 })
 
@@ -102,7 +102,7 @@ test.serial('without credentials init() is FETCH_DENIED', async t => {
 	environment(t, { AWS_REGION: 'eu-west-1' })
 	const fetcher = new S3Fetcher({ bucket: 'terms', key: 'one.json' })
 	const error = await t.throwsAsync(fetcher.init(context()), { code: 'FETCH_DENIED' })
-	t.regex(error!.message, /credentials/i)
+	t.regex(error.message, /credentials/i)
 })
 
 test.serial('a session token of the environment is sent', async t => {

@@ -62,12 +62,12 @@ test('where all fail the first one’s code leads, and each bucket’s error is 
 	eu.fail({ kind: 'error', status: 503, code: 'SlowDown' })
 	us.fail({ kind: 'reset' })
 	const error = await t.throwsAsync(fetcher.download(context), { instanceOf: RemoteTermError })
-	t.is(error!.code, 'FETCH_THROTTLED')
+	t.is(error.code, 'FETCH_THROTTLED')
 	t.deepEqual(
-		(error!.cause as AggregateError).errors.map(({ code }: RemoteTermError) => code),
+		(error.cause as AggregateError).errors.map(({ code }: RemoteTermError) => code),
 		['FETCH_THROTTLED', 'FETCH_FAILED'],
 	)
-	t.true(error!.message.includes('terms-eu') && error!.message.includes('terms-us'), error!.message)
+	t.true(error.message.includes('terms-eu') && error.message.includes('terms-us'), error.message)
 })
 
 test('a 304 of the second bucket is as good as one of the first', async t => {
@@ -112,7 +112,7 @@ for (const [status, code] of [
 		us.put('terms-us', 'one.json', 'content', minute(1))
 		eu.fail({ kind: 'error', status, code })
 		const error = await t.throwsAsync<RemoteTermError>(fetcher.download(context))
-		t.is(error!.status, status)
+		t.is(error.status, status)
 		t.is(us.requests.length, 0)
 	})
 }

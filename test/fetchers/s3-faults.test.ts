@@ -36,7 +36,7 @@ const until = async (condition: () => boolean): Promise<void> => {
 
 const failure = async (t: ExecutionContext, work: Promise<unknown>): Promise<RemoteTermError> => {
 	const error = await t.throwsAsync(work, { instanceOf: RemoteTermError })
-	return error!
+	return error
 }
 
 test('one refresh is one request, and a 304 is no error', async t => {
@@ -399,7 +399,7 @@ test('options are checked in the constructor', t => {
 		t.throws(() => new S3Fetcher({ ...valid, ...wrong } as never), { code: 'INVALID_OPTION', message })
 	}
 	const error = t.throws(() => new S3Fetcher({ ...valid, endpoint: 'http://user:hunter2@localhost' }))
-	t.false(error!.message.includes('hunter2'))
+	t.false(error.message.includes('hunter2'))
 	t.notThrows(() => new S3Fetcher({ ...valid, failoverBuckets: [] }))
 })
 

@@ -42,7 +42,7 @@ for (const [place, open] of endpoints) {
 	test(`an object that is not there is FETCH_NOT_FOUND, from ${place}`, async t => {
 		const { bucket, fetcher } = await setup(t)
 		const error = await t.throwsAsync(fetcher.download(context()), { code: 'FETCH_NOT_FOUND' })
-		t.true(error!.message.includes(`s3://${bucket.options.bucket}/terms/one.json`), error!.message)
+		t.true(error.message.includes(`s3://${bucket.options.bucket}/terms/one.json`), error.message)
 		await t.throwsAsync(fetcher.currentVersion(context()), { code: 'FETCH_NOT_FOUND' })
 	})
 

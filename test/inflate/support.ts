@@ -54,7 +54,7 @@ export const cut = (bytes: Uint8Array, size: number): Uint8Array[] =>
 export const inflateAll = (
 	inflate: Inflate,
 	bytes: Uint8Array | readonly Uint8Array[],
-	{ encoding = 'gzip' as Encoding, maxInflatedBytes = Infinity } = {},
+	{ encoding = 'gzip', maxInflatedBytes = Infinity }: { encoding?: Encoding; maxInflatedBytes?: number } = {},
 ): Promise<Uint8Array> =>
 	collect(inflate(new Source(bytes instanceof Uint8Array ? [bytes] : bytes), encoding, { maxInflatedBytes }))
 

@@ -25,7 +25,15 @@ const doorsToNode = ['lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetcher = ['lib/core', ...doorsToNode]
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
-const term = ['lib/core', 'lib/digest', 'lib/inflate', 'lib/codecs']
+const term = [
+	'lib/core',
+	'lib/digest',
+	'lib/inflate',
+	'lib/codecs',
+	'lib/integrity',
+	'lib/integrity/ed25519',
+	'lib/last-known-good',
+]
 const belowTheAdapters = [...new Set([...term, ...shells, 'lib/transports'])]
 
 export const laws: Laws = {
@@ -35,6 +43,9 @@ export const laws: Laws = {
 		'lib/inflate': ['lib/core'],
 		'lib/codecs': ['lib/core'],
 		'lib/transports': ['lib/core'],
+		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
+		'lib/integrity/ed25519': ['lib/core', 'lib/integrity'],
+		'lib/last-known-good': ['lib/core'],
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],

@@ -32,7 +32,7 @@ const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20))
 
 interface Fault {
 	readonly title: string
-	readonly code: ErrorCode
+	readonly code: ErrorCode | readonly ErrorCode[]
 	readonly behave: RequestListener
 	readonly options?: Partial<RemoteTermOptions<Rates>>
 	/** The fault is that nothing happens, so time must pass. */
@@ -42,7 +42,8 @@ interface Fault {
 const faults: Fault[] = [
 	{
 		title: 'a reset in mid-body',
-		code: 'FETCH_INCOMPLETE',
+		// Some versions of Node report the reset, others only the end.
+		code: ['FETCH_INCOMPLETE', 'FETCH_FAILED'],
 		behave: request => {
 			request.socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"EUR"', () =>
 				request.socket.resetAndDestroy(),
@@ -154,12 +155,12 @@ const survives = async (
 	origin.misbehave(behave)
 	const outcome = await (stalls ? inTime(clock, term.update()) : term.update())
 	t.is(outcome.status, 'failed')
-	t.is(outcome.status === 'failed' && outcome.error.code, code)
+	t.true([code].flat().includes(outcome.error!.code), outcome.error!.code)
 	t.is(term.get(), before, 'the very same value is in place')
 	t.is(term.version, version)
 
 	const health = term.health()
-	t.is(health.lastError?.code, code)
+	t.is(health.lastError, outcome.error)
 	t.is(health.lastError?.term, 'RatesTerm')
 	t.is(health.status, 'failing')
 	t.true(health.ready)
@@ -210,7 +211,7 @@ test('a bad publish is downloaded once, and then costs conditional requests', as
 	const bytes: Array<number | undefined> = []
 	for (let again = 0; again < 5; again++) {
 		const outcome = await term.update()
-		t.is(outcome.status === 'failed' && outcome.error.code, 'VALIDATION_FAILED', 'the reason is still told')
+		t.is(outcome.error?.code, 'VALIDATION_FAILED', 'the reason is still told')
 		bytes.push(outcome.bytes)
 	}
 	t.deepEqual(bytes, [undefined, undefined, undefined, undefined, undefined], 'nothing was downloaded again')

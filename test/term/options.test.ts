@@ -35,11 +35,11 @@ const bad: ReadonlyArray<readonly [title: string, options: object, message: RegE
 
 for (const [title, options, message] of bad) {
 	test(`${title} is refused at the door`, t => {
-		const construct = (): unknown => new RatesTerm({ fetcher: new FakeFetcher('{}'), ...options } as never)
+		const construct = (): unknown => new RatesTerm({ fetcher: new FakeFetcher('{}'), ...options })
 		const error = t.throws(construct, { instanceOf: RemoteTermError, message })
 		t.is(error.code, 'INVALID_OPTION')
 		t.is(
-			t.throws(() => createTerm({ fetcher: new FakeFetcher('{}'), ...options } as never), {
+			t.throws(() => createTerm({ fetcher: new FakeFetcher('{}'), ...options }), {
 				instanceOf: RemoteTermError,
 			})?.code,
 			'INVALID_OPTION',

@@ -1,7 +1,12 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { backoffDelay } from '../../lib/term/backoff.ts'
-import { DEFAULT_REFRESH_INTERVAL, nextDelay, type ScheduleSettings } from '../../lib/term/schedule.ts'
+import {
+	DEFAULT_REFRESH_INTERVAL,
+	nextDelay,
+	staleAfter,
+	type ScheduleSettings,
+} from '../../lib/term/schedule.ts'
 
 const settings = (overrides: Partial<ScheduleSettings> = {}): ScheduleSettings => ({
 	refreshInterval: undefined,
@@ -112,4 +117,25 @@ test('backoff doubles up to its cap, and at least half of it is certain', t => {
 	)
 	t.deepEqual(delays, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
 	t.is(backoffDelay(1, { base: 1_000, cap: 60_000 }, 0.5), 750)
+})
+
+test('staleness is the user’s word, then the source’s, then three intervals', t => {
+	const all = { ...settings({ refreshInterval: 10_000 }), staleAfter: undefined }
+	t.is(staleAfter({ ...all, staleAfter: 5 }, { usableFor: 99_000 }), 5)
+	t.is(staleAfter({ ...all, staleAfter: null }, { usableFor: 99_000 }), undefined)
+	t.is(staleAfter(all, { usableFor: 99_000 }), 99_000)
+	t.is(staleAfter(all, {}), 30_000)
+	t.is(staleAfter({ ...settings(), staleAfter: undefined }, { freshFor: 2_000 }), 6_000)
+	t.is(staleAfter({ ...settings({ refreshInterval: null }), staleAfter: undefined }, {}), undefined)
+})
+
+test('a source that wants to be asked about everything does not make everything stale', t => {
+	t.is(
+		staleAfter(
+			{ ...settings({ refreshInterval: 60_000 }), staleAfter: undefined },
+			{ freshFor: 0, usableFor: 0 },
+		),
+		120_000,
+	)
+	t.is(staleAfter({ ...settings(), staleAfter: undefined }, { freshFor: 0, usableFor: 0 }), 2_000)
 })
