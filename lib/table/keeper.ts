@@ -1,10 +1,17 @@
 import { BroadcastChannel, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { ballastOf } from './ballast.ts'
+import { byteLengthOf } from './image.ts'
 import { Control, type Generation, type Question, type ToKeeper } from './generations.ts'
 
 /** The keeper's thread; see `generations.ts` for what it is there for. */
 const owner = parentPort
 if (owner === null) throw new Error('Expected to run in a worker thread')
+
+/**
+ * More than half the heap that this thread may have (`resourceLimits`), in bytes: with that much, V8 collects at once.
+ * Its heap is next to empty, so it takes a millisecond.
+ */
+const HEAVY = 64 * 2 ** 20
 
 const kept = new Map<string, Generation & { readonly ballast: object }>()
 
@@ -12,11 +19,7 @@ const take = (message: ToKeeper): void => {
 	switch (message.type) {
 		case 'publish': {
 			const { generation, parts, table } = message
-			const bytes = [parts.head, parts.index, ...parts.segments].reduce(
-				(sum, part) => sum + part.byteLength,
-				0,
-			)
-			kept.set(table, { generation, parts, ballast: ballastOf(bytes) })
+			kept.set(table, { generation, parts, ballast: ballastOf(Math.max(HEAVY, 2 * byteLengthOf(parts))) })
 			break
 		}
 		case 'keep': {

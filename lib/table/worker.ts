@@ -1,7 +1,8 @@
 import { parentPort } from 'node:worker_threads'
 import { messageOf, RemoteTermError, type ErrorCode, type ErrorIssue } from '../core/errors.ts'
+import { ballastOf } from './ballast.ts'
 import { diff, type Diff } from './diff.ts'
-import { Image, type ImageParts } from './image.ts'
+import { byteLengthOf, Image, type ImageParts } from './image.ts'
 import { pack, type BodySpec, type Packed, type PackSpec } from './pack.ts'
 
 /**
@@ -70,6 +71,8 @@ class Inbox {
 }
 
 let inbox = new Inbox()
+/** The images of the last job, by which V8 shall know when to let go of those before. */
+const kept: { weight?: object | undefined } = {}
 
 const answer = async (job: () => Promise<FromWorker>): Promise<void> => {
 	let message: FromWorker
@@ -93,10 +96,15 @@ const answer = async (job: () => Promise<FromWorker>): Promise<void> => {
 port.on('message', (message: ToWorker) => {
 	switch (message.type) {
 		case 'pack': {
+			kept.weight = undefined
 			inbox = new Inbox()
 			const chunks = inbox.chunks()
 			const { body, previous, spec } = message
-			void answer(async () => ({ type: 'packed', packed: await pack(chunks, body, spec, previous) }))
+			void answer(async () => {
+				const packed = await pack(chunks, body, spec, previous)
+				kept.weight = ballastOf(2 * byteLengthOf(packed.parts))
+				return { type: 'packed', packed }
+			})
 			break
 		}
 		case 'chunk':
