@@ -80,6 +80,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			minInterval: minRefreshInterval,
 			run: cancellation => this.#flight.run(cancellation),
 			nextDelay: landing => this.#logbook.record(landing),
+			mustWait: ({ outcome }) => outcome.error?.retryAfter !== undefined,
 			landed: landing => this.#logbook.announce(landing),
 		})
 		if (initial !== undefined) {
