@@ -15,6 +15,7 @@ const setup = ({
 		minInterval,
 		run: ({ signal }) => new Promise(resolve => flights.push({ land: resolve, signal })),
 		nextDelay: () => delay,
+		mustWait: outcome => outcome === 'wait!',
 		landed: outcome => landed.push(outcome),
 	})
 	return { clock, flights, landed, loop }
@@ -107,6 +108,7 @@ test('a listener that asks for another flight gets another, not the one that has
 		minInterval: 100,
 		run: async () => ++runs,
 		nextDelay: () => 1_000,
+		mustWait: () => false,
 		landed: outcome => {
 			if (outcome === 1) second = loop.fly()
 		},
@@ -114,4 +116,17 @@ test('a listener that asks for another flight gets another, not the one that has
 	t.is(await loop.fly(), 1)
 	t.is(await second, 2)
 	t.is(clock.pendingTimers, 1)
+})
+
+test('a source that asked us to wait is not asked sooner because it changed', async t => {
+	const { loop, flights, clock } = setup({ delay: 30_000, minInterval: 100 })
+	const flight = loop.fly()
+	loop.sourceChanged()
+	flights[0]!.land('wait!')
+	await flight
+	loop.sourceChanged()
+	await clock.advance(29_999)
+	t.is(flights.length, 1)
+	await clock.advance(1)
+	t.is(flights.length, 2)
 })
