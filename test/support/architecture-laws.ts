@@ -63,6 +63,7 @@ export const laws: Laws = {
 	portablePackages: ['fflate', 'http-cache-semantics', 'msgpackr', 'secure-json-parse'],
 	peers: {
 		'@aws-sdk/client-s3': ['fetchers/s3.ts'],
+		'@opentelemetry/api': [],
 	},
 	subpaths: {
 		'.': /^lib\/index\.ts$/,
