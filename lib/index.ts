@@ -13,6 +13,7 @@ export type {
 	Version,
 } from './core/fetcher.ts'
 export type { Schema } from './core/standard-schema.ts'
+export type { Blocked, RefreshContext, RefreshTrigger, StatusChange } from './term/channels.ts'
 export { createTerm, type CreateTermOptions } from './term/create-term.ts'
 export type { Outcome, PutInfo, Steps, TermEvents } from './term/events.ts'
 export type { Health, TermStatus, ValueSource } from './term/health.ts'

@@ -11,6 +11,7 @@ import {
 	type Version,
 } from '../core/fetcher.ts'
 import { checkAgainst } from '../core/standard-schema.ts'
+import type { Blocked } from './channels.ts'
 import type { PutInfo, Steps } from './events.ts'
 import type { ValueSource } from './health.ts'
 import type { Settings } from './options.ts'
@@ -32,6 +33,11 @@ export interface Hooks<T> {
 	deserialize(data: Uint8Array): T | Promise<T>
 	validate(term: T): void | Promise<void>
 	put(term: T, info: PutInfo): void | Promise<void>
+}
+
+/** The same, with a clock at hand for what may keep the event loop busy. */
+export interface TimedHooks<T> extends Hooks<T> {
+	measure<Result>(part: keyof Blocked, run: () => Result): Result
 }
 
 /** What is found out on the way, so that an outcome can tell it even if it is a failure. */
@@ -66,11 +72,11 @@ export class Gate<T> {
 	held: Held | undefined
 	refusal: Refusal | undefined
 	readonly #settings: Settings<T>
-	readonly #hooks: Hooks<T>
+	readonly #hooks: TimedHooks<T>
 	/** A put that was given up may still be running; the next one waits for it, so that they cannot overtake. */
 	#putting: Promise<void> = Promise.resolve()
 
-	constructor(settings: Settings<T>, hooks: Hooks<T>) {
+	constructor(settings: Settings<T>, hooks: TimedHooks<T>) {
 		this.#settings = settings
 		this.#hooks = hooks
 	}
@@ -181,7 +187,9 @@ export class Gate<T> {
 		const value = await timed(trace, 'validate', async () => {
 			try {
 				const checked =
-					schema === undefined ? (candidate as T) : await checkAgainst(schema, candidate, subject)
+					schema === undefined
+						? (candidate as T)
+						: await this.#hooks.measure('validate', () => checkAgainst(schema, candidate, subject))
 				await this.#hooks.validate(checked)
 				return checked
 			} catch (error) {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { Cancellation } from './cancellation.ts'
+import type { RefreshTrigger } from './channels.ts'
 
 interface Flight<Outcome> {
 	readonly cancellation: Cancellation
@@ -13,9 +14,9 @@ export interface RefreshLoopOptions<Outcome> {
 	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
 	readonly minInterval: number
 	/** One refresh; never rejects. */
-	run(cancellation: Cancellation): Promise<Outcome>
-	/** Called when a flight has landed and the next is scheduled. */
-	landed(outcome: Outcome): void
+	run(cancellation: Cancellation, trigger: RefreshTrigger): Promise<Outcome>
+	/** Called when a flight has landed and the next is scheduled, or the loop has ended and there will be none. */
+	landed(outcome: Outcome, ended: boolean): void
 	/** Milliseconds until the next flight; `undefined`: none is due. */
 	nextDelay(outcome: Outcome): number | undefined
 }
@@ -50,13 +51,13 @@ export class RefreshLoop<Outcome> {
 	}
 
 	/** Begins a flight now, or joins the one under way. */
-	fly(): Promise<Outcome> {
+	fly(trigger: RefreshTrigger): Promise<Outcome> {
 		if (this.#flight !== undefined) return this.#flight.outcome
 		this.disarm()
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
 		const cancellation = new Cancellation(this.#freshController())
-		const outcome = this.#options.run(cancellation).then(landed => {
+		const outcome = this.#options.run(cancellation, trigger).then(landed => {
 			this.#land(landed)
 			return landed
 		})
@@ -67,7 +68,7 @@ export class RefreshLoop<Outcome> {
 	/** The source says that it has changed: fly soon, and once more if a flight is under way. */
 	sourceChanged(): void {
 		if (this.#ended) return
-		if (this.#flight === undefined) this.#arm(0)
+		if (this.#flight === undefined) this.#arm(0, 'change')
 		else this.#changedMeanwhile = true
 	}
 
@@ -102,20 +103,22 @@ export class RefreshLoop<Outcome> {
 
 	#land(outcome: Outcome): void {
 		this.#flight = undefined
-		if (this.#ended) return
-		const delay = this.#changedMeanwhile ? 0 : this.#options.nextDelay(outcome)
-		if (delay !== undefined) this.#arm(delay)
+		if (!this.#ended) {
+			const delay = this.#options.nextDelay(outcome)
+			if (this.#changedMeanwhile) this.#arm(0, 'change')
+			else if (delay !== undefined) this.#arm(delay, 'schedule')
+		}
 		// Last, as a listener may well call for the next flight.
-		this.#options.landed(outcome)
+		this.#options.landed(outcome, this.#ended)
 	}
 
-	#arm(delay: number): void {
+	#arm(delay: number, trigger: RefreshTrigger): void {
 		this.disarm()
 		const { clock, minInterval } = this.#options
 		const now = clock.monotonic()
 		const wait = Math.ceil(delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now))
 		this.#nextAt = now + wait
 		// In the background: a poll is no reason for a process to stay alive.
-		this.#timer = clock.timer(wait, () => void this.fly(), { background: true })
+		this.#timer = clock.timer(wait, () => void this.fly(trigger), { background: true })
 	}
 }

@@ -7,6 +7,7 @@ import type { Outcome, PutInfo, TermEvents } from './events.ts'
 import { Flight, tookTooLong, type Landing } from './flight.ts'
 import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
+import { Observer } from './observer.ts'
 import { parseOptions, type RemoteTermOptions, type Settings } from './options.ts'
 import { RefreshLoop } from './refresh-loop.ts'
 import { nextDelay } from './schedule.ts'
@@ -40,6 +41,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	readonly #events: Emitter<TermEvents<T>>
 	readonly #vitals: Vitals
 	readonly #log: ChangeLog
+	readonly #observer: Observer
 	readonly #source: Source
 	readonly #gate: Gate<T>
 	readonly #flight: Flight<T>
@@ -56,16 +58,19 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		const { clock, initial, logger, minRefreshInterval, name, signal } = this.#settings
 		this.#events = new Emitter(logger)
 		this.#log = new ChangeLog(name, logger)
+		this.#observer = new Observer(this.#settings)
 		this.#vitals = new Vitals(this.#settings, (status, previous) => {
 			if (status === 'stale') this.#log.stale()
 			this.#events.emit('status', { name, status, previous })
+			this.#observer.status(status, previous)
 		})
 		this.#source = new Source(this.#settings, () => this.#loop.sourceChanged())
-		this.#gate = new Gate(this.#settings, {
-			deserialize: data => this.deserialize(data),
-			validate: term => this.validate(term),
-			put: (term, info) => this.put(term, info),
-		})
+		const hooks = {
+			deserialize: (data: Uint8Array) => this.deserialize(data),
+			validate: (term: T) => this.validate(term),
+			put: (term: T, info: PutInfo) => this.put(term, info),
+		}
+		this.#gate = new Gate(this.#settings, this.#observer.timing(hooks))
 		this.#flight = new Flight(this.#settings, this.#source, this.#gate, {
 			prepare: context => this.#prepare(context),
 			contextOf: flightSignal => this.#contextOf(flightSignal),
@@ -74,9 +79,13 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#loop = new RefreshLoop({
 			clock,
 			minInterval: minRefreshInterval,
-			run: cancellation => this.#flight.run(cancellation),
+			run: (cancellation, trigger) =>
+				this.#observer.watch(trigger, this.#vitals, () => this.#flight.run(cancellation)),
 			nextDelay: landing => this.#recordAndSchedule(landing),
-			landed: landing => this.#announce(landing),
+			landed: (landing, ended) => {
+				const announce = ended ? undefined : (): void => this.#announce(landing)
+				this.#observer.landed(announce, () => this.health())
+			},
 		})
 		if (initial !== undefined) {
 			this.#value = initial
@@ -149,7 +158,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 				}),
 			)
 		}
-		return (await this.#loop.fly()).outcome
+		return (await this.#loop.fly('update')).outcome
 	}
 
 	/** Resolves as soon as a value is in place, for those who start lazily. Rejects if `signal` is aborted, or the term stopped, first. */
@@ -201,7 +210,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		const { clock, lazyInit, name, startTimeout } = this.#settings
 		if (this.#life.signal.aborted) throw reasonOf(this.#life.signal)
 		this.#vitals.enter('started')
-		const flight = this.#loop.fly()
+		const flight = this.#loop.fly('start')
 		if (lazyInit) return this
 
 		const limit = clock.timer(startTimeout, () =>

@@ -21,11 +21,11 @@ export interface Laws {
 	readonly namedByDesign: readonly string[]
 }
 
-const doorsToNode = ['lib/digest', 'lib/inflate', 'fetchers/http-request']
-const fetcher = ['lib/core', ...doorsToNode]
+const doorsToNode = ['lib/digest', 'lib/inflate', 'lib/diagnostics', 'fetchers/http-request']
+const fetcher = ['lib/core', 'lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
-const term = ['lib/core', 'lib/digest', 'lib/inflate', 'lib/codecs']
+const term = ['lib/core', 'lib/digest', 'lib/inflate', 'lib/diagnostics', 'lib/codecs']
 const belowTheAdapters = [...new Set([...term, ...shells, 'lib/transports'])]
 
 export const laws: Laws = {
@@ -33,6 +33,7 @@ export const laws: Laws = {
 		'lib/core': [],
 		'lib/digest': ['lib/core'],
 		'lib/inflate': ['lib/core'],
+		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
 		'lib/transports': ['lib/core'],
 
