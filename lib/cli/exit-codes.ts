@@ -29,7 +29,8 @@ export const EXIT_CODES = [
 	},
 	{
 		code: 3,
-		meaning: 'The data came and was refused: empty, too large, corrupt, or not what the codec reads',
+		meaning:
+			'The data came and was refused: empty, too large, corrupt, not properly signed, or not what the codec reads',
 		errors: [
 			'EMPTY_BODY',
 			'TOO_LARGE',
@@ -38,13 +39,19 @@ export const EXIT_CODES = [
 			'DIGEST_MISMATCH',
 			'DESERIALIZE_FAILED',
 			'VALIDATION_FAILED',
+			'SIGNATURE_MISSING',
+			'SIGNATURE_INVALID',
+			'ROLLBACK_REFUSED',
+			'DRIFT_REFUSED',
+			'NOT_WANTED',
+			'VERSION_UNAVAILABLE',
 		],
 	},
 	{ code: 4, meaning: 'The value has nothing at `--path`', errors: ['PATH_NOT_FOUND'] },
 	{
 		code: 5,
 		meaning: 'The output could not be written, for example to a full disk',
-		errors: ['OUTPUT_FAILED'],
+		errors: ['OUTPUT_FAILED', 'SNAPSHOT_FAILED'],
 	},
 	{
 		code: 70,

@@ -5,6 +5,8 @@
  * - the source or the network: `FETCH_*`
  * - the data: `EMPTY_BODY`, `TOO_LARGE`, `INFLATED_TOO_LARGE`, `INFLATE_FAILED`, `DIGEST_MISMATCH`,
  *   `DESERIALIZE_FAILED`, `VALIDATION_FAILED`
+ * - whoever published the data, or somebody in between: `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`
+ * - the disk: `SNAPSHOT_FAILED`
  * - code of the user's that we called: `SETUP_FAILED`, `PUT_FAILED`
  * - time: `TIMEOUT`
  */
@@ -39,6 +41,20 @@ export type ErrorCode =
 	| 'DIGEST_MISMATCH'
 	| 'DESERIALIZE_FAILED'
 	| 'VALIDATION_FAILED'
+	/** Signatures are asked for, and there is none. */
+	| 'SIGNATURE_MISSING'
+	/** A signature that is malformed, made by no trusted key, or made for another name or other bytes. */
+	| 'SIGNATURE_INVALID'
+	/** Properly signed, but with a lower sequence than has been accepted before, or the same one for other bytes. */
+	| 'ROLLBACK_REFUSED'
+	/** So much larger or smaller than the last accepted value that a person should look first (`driftGuard`). */
+	| 'DRIFT_REFUSED'
+	/** `rollback` or `pin` wants a version that neither the history nor the source has. */
+	| 'VERSION_UNAVAILABLE'
+	/** An operator does not want this version: rolled back from, or not the pinned one. A reason, never an outcome. */
+	| 'NOT_WANTED'
+	/** The last-known-good snapshot could not be written. It costs the snapshot; the term goes on. */
+	| 'SNAPSHOT_FAILED'
 	| 'SETUP_FAILED'
 	| 'PUT_FAILED'
 	/** A limit on the whole refresh (`timeout`) or the whole start (`startTimeout`) ran out. */

@@ -35,6 +35,20 @@ export interface Freshness {
 	readonly publishedAt?: number | undefined
 }
 
+/** What bytes must come to, by their publisher's or their source's own word. Before any decompression. */
+export interface ExpectedDigest {
+	/** The two CRCs find accidents only, the two SHAs somebody's intent as well. */
+	readonly algorithm: 'sha-256' | 'sha-512' | 'crc32' | 'crc32c'
+	/** Lower-case hexadecimal. */
+	readonly value: string
+	/**
+	 * - `body-as-sent`: the content of this very answer, content coding included
+	 * - `representation`: the file or object as its publisher stored it. For a complete answer (HTTP 200) to a GET that
+	 *   nobody recoded on the way, these are the same bytes.
+	 */
+	readonly of: 'body-as-sent' | 'representation'
+}
+
 /** A body on its way, with the version that came *with these bytes*. */
 export interface DownloadedBody extends Freshness {
 	readonly body: Uint8Array | AsyncIterable<Uint8Array>
@@ -44,6 +58,8 @@ export interface DownloadedBody extends Freshness {
 	readonly size?: number | undefined
 	/** The content coding under which the bytes travel (HTTP and S3 `Content-Encoding`). The gate undoes it. */
 	readonly encoding?: Encoding | undefined
+	/** Verified while the bytes arrive; a mismatch is `DIGEST_MISMATCH`. */
+	readonly digests?: readonly ExpectedDigest[] | undefined
 	/** Gives the body up without reading it to its end, and frees its connection or file. */
 	cancel?(): void | Promise<void>
 }
@@ -84,6 +100,11 @@ export interface Fetcher {
 	 * remains for. Ends when it is disposed of or `context.signal` is aborted; after that `onChange` is not called.
 	 */
 	watch?(onChange: () => void, context: FetchContext): Disposable
+	/**
+	 * A fetcher for what lies beside the content under the same name with a suffix: `rates.json` → `rates.json.sig`. The
+	 * term looks there for detached signatures and checksums.
+	 */
+	beside?(suffix: string): Fetcher
 	/** Frees what `init` took. Called once, last. */
 	close?(): Promise<void>
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Digest } from './digest.ts'
 
-export const createSha256 = (): Digest => {
-	const hash = createHash('sha256')
+const digestOf = (algorithm: 'sha256' | 'sha512') => (): Digest => {
+	const hash = createHash(algorithm)
 	return {
 		update(chunk) {
 			hash.update(chunk)
@@ -10,3 +10,6 @@ export const createSha256 = (): Digest => {
 		hex: async () => hash.digest('hex'),
 	}
 }
+
+export const createSha256 = digestOf('sha256')
+export const createSha512 = digestOf('sha512')

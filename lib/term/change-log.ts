@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../core/errors.ts'
+import { messageOf, type ErrorCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Outcome } from './events.ts'
 
@@ -47,6 +47,20 @@ export class ChangeLog {
 				durationMs,
 			})
 		}
+	}
+
+	/** A state out of the archive that does not pass the gate any more. */
+	skipped({ version }: { readonly version: string }, error: unknown): void {
+		const term = this.#name
+		this.#logger.warn(`${term}@${version} cannot be put back: ${messageOf(error)}`, { term, version, error })
+	}
+
+	restored(version: string | undefined): void {
+		const term = this.#name
+		this.#logger.warn(`${term} starts with what was good last, as its source does not answer`, {
+			term,
+			version,
+		})
 	}
 
 	stale(): void {

@@ -2,10 +2,14 @@ import { channel, tracingChannel } from '#diagnostics'
 import type { RemoteTermError } from '../core/errors.ts'
 import type { Version } from '../core/fetcher.ts'
 import type { Outcome, Steps } from './events.ts'
-import type { TermStatus } from './health.ts'
+import type { TermStatus, ValueSource } from './health.ts'
 
-/** Why a refresh began: `start()`, `update()`, the schedule, or a source that said that it has changed. */
-export type RefreshTrigger = 'start' | 'update' | 'schedule' | 'change'
+/**
+ * Why a refresh began: `start()`, `update()`, the schedule, or a source that said that it has changed. Those of the
+ * second line look elsewhere than at the source, so their outcome says nothing about it: a start from disk
+ * (`startFrom: 'disk-first'`), `rollback()`, and `pin()`, which asks the source only for what it finds nowhere else.
+ */
+export type RefreshTrigger = 'start' | 'update' | 'schedule' | 'change' | 'disk' | 'rollback' | 'pin'
 
 /**
  * What the tracing channel `remote-term:refresh` publishes: one object for each refresh, which fills up as the refresh
@@ -43,6 +47,8 @@ export interface RefreshContext {
 	/** From `error` on. Without its cause, without issues, and without the words of the user's own code. */
 	readonly error?: RemoteTermError | undefined
 
+	/** Where the value in place came from; `undefined` for none. From `asyncEnd` on. */
+	readonly source?: ValueSource | undefined
 	/** For how long the refresh kept the event loop to itself. From `asyncEnd` on. */
 	readonly blocked?: Readonly<Blocked>
 	/** From `asyncEnd` on. */

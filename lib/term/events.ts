@@ -49,8 +49,8 @@ export type Outcome =
 type Ended<Status extends Outcome['status']> = Extract<Outcome, { status: Status }>
 
 export interface TermEvents<T> {
-	/** A new value is in place. `term` is that value. */
-	updated: { readonly name: string; readonly term: T } & Ended<'updated'>
+	/** A new value is in place. `term` is that value, `source` where it came from. */
+	updated: { readonly name: string; readonly term: T; readonly source: ValueSource } & Ended<'updated'>
 	/** The source was asked, and still holds what is in place. */
 	unchanged: { readonly name: string } & Ended<'unchanged'>
 	/** The value in place stays, whatever the error. */

@@ -1,9 +1,10 @@
-import { untilAborted, type Timer } from '../core/clock.ts'
+import { reasonOf, untilAborted, type Timer } from '../core/clock.ts'
 import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
 import type { FetchContext } from '../core/fetcher.ts'
-import type { Cancellation } from './cancellation.ts'
+import { Cancellation } from './cancellation.ts'
 import type { Outcome } from './events.ts'
-import type { Admission, Gate, Trace } from './gate.ts'
+import type { Admission, Trace } from './admission.ts'
+import type { Gate } from './gate.ts'
 import type { Settings } from './options.ts'
 import type { Source } from './source.ts'
 
@@ -12,11 +13,20 @@ export interface Landing<T> {
 	readonly outcome: Outcome
 	readonly term?: T
 	readonly trace: Trace
+	/** The source was not asked: this says nothing about how it is doing. */
+	readonly isLocal: boolean
+	/** What was put in place out of the archive, because the source did not answer. */
+	readonly restored?: Landing<T> | undefined
 }
 
-export interface FlightCrew {
+/** What a flight does instead of asking the source. */
+export type Task<T> = (context: FetchContext, trace: Trace) => Promise<Admission<T>>
+
+export interface FlightCrew<T> {
 	/** What comes before the first question ever. */
 	prepare(context: FetchContext): Promise<void>
+	/** What to do when the source does not answer and nothing good is in place; `undefined`: nothing. */
+	fallback(error: RemoteTermError): Task<T> | undefined
 	contextOf(signal: AbortSignal): FetchContext
 	/** Aborted when the term stops. */
 	readonly life: AbortSignal
@@ -29,50 +39,43 @@ export class Flight<T> {
 	readonly #settings: Settings<T>
 	readonly #source: Source
 	readonly #gate: Gate<T>
-	readonly #crew: FlightCrew
+	readonly #crew: FlightCrew<T>
 
-	constructor(settings: Settings<T>, source: Source, gate: Gate<T>, crew: FlightCrew) {
+	constructor(settings: Settings<T>, source: Source, gate: Gate<T>, crew: FlightCrew<T>) {
 		this.#settings = settings
 		this.#source = source
 		this.#gate = gate
 		this.#crew = crew
 	}
 
-	async run(cancellation: Cancellation): Promise<Landing<T>> {
+	async run(cancellation: Cancellation, task?: Task<T>): Promise<Landing<T>> {
 		const { clock, name, timeout } = this.#settings
-		const trace: Trace = { clock, steps: {} }
+		const trace: Trace = { clock, steps: {}, blocked: {} }
 		const began = clock.monotonic()
 		let timer: Timer | undefined
 		let ended: Ended<T>
 		try {
 			const context = this.#crew.contextOf(cancellation.signal)
-			if (!this.#source.prepared) await this.#prepare(cancellation, context)
+			if (task !== undefined || !this.#source.prepared)
+				await this.#prepare(cancellation, context, task !== undefined)
 			// Before the question, so that no change falls between the two.
-			if (!this.#source.watched) this.#source.watch(this.#crew.contextOf(this.#crew.life))
+			if (task === undefined && !this.#source.watched)
+				this.#source.watch(this.#crew.contextOf(this.#crew.life))
 			timer = this.#limit(cancellation, timeout, 'timeout')
-			ended = await cancellation.race(this.#askAndAdmit(context, trace))
+			ended = await cancellation.race((task ?? this.askAndAdmit)(context, trace))
 		} catch (thrown) {
 			const error = asRemoteTermError(thrown, 'FETCH_FAILED', message => `Cannot refresh ${name}: ${message}`)
 			ended = { status: 'failed', error: error.withTerm(name) }
 		} finally {
 			timer?.[Symbol.dispose]()
 		}
-		return this.#landingOf(ended, trace, clock.monotonic() - began)
+		const restored =
+			ended.status === 'failed' && task === undefined ? await this.#fallBack(ended.error) : undefined
+		return this.#landingOf(ended, trace, clock.monotonic() - began, task !== undefined, restored)
 	}
 
-	async #prepare(cancellation: Cancellation, context: FetchContext): Promise<void> {
-		const timer = this.#limit(cancellation, this.#settings.startTimeout, 'startTimeout')
-		try {
-			await untilAborted(
-				this.#source.prepare(context, () => this.#crew.prepare(context)),
-				cancellation.signal,
-			)
-		} finally {
-			timer[Symbol.dispose]()
-		}
-	}
-
-	async #askAndAdmit(context: FetchContext, trace: Trace): Promise<Admission<T>> {
+	/** Asks the source about what it was last known to hold, and lets in what it answers. */
+	readonly askAndAdmit: Task<T> = async (context, trace) => {
 		const { known } = this.#gate
 		const began = trace.clock.monotonic()
 		const answer = await this.#source.ask(known, context)
@@ -80,8 +83,41 @@ export class Flight<T> {
 		return this.#gate.admit(answer, known, context, trace)
 	}
 
+	async #fallBack(error: RemoteTermError): Promise<Landing<T> | undefined> {
+		const task = this.#crew.fallback(error)
+		if (task === undefined) return undefined
+		const cancellation = new Cancellation(new AbortController())
+		const onStop = (): void => cancellation.cancel(reasonOf(this.#crew.life))
+		this.#crew.life.addEventListener('abort', onStop)
+		try {
+			return await this.run(cancellation, task)
+		} finally {
+			this.#crew.life.removeEventListener('abort', onStop)
+		}
+	}
+
+	async #prepare(cancellation: Cancellation, context: FetchContext, isLocal: boolean): Promise<void> {
+		const timer = this.#limit(cancellation, this.#settings.startTimeout, 'startTimeout')
+		try {
+			await untilAborted(
+				isLocal
+					? this.#crew.prepare(context)
+					: this.#source.prepare(context, () => this.#crew.prepare(context)),
+				cancellation.signal,
+			)
+		} finally {
+			timer[Symbol.dispose]()
+		}
+	}
+
 	/** Written out, since a spread of objects would cost more than the rest of an unchanged refresh. */
-	#landingOf(ended: Ended<T>, trace: Trace, durationMs: number): Landing<T> {
+	#landingOf(
+		ended: Ended<T>,
+		trace: Trace,
+		durationMs: number,
+		isLocal: boolean,
+		restored: Landing<T> | undefined,
+	): Landing<T> {
 		const { bytes, inflatedBytes, steps } = trace
 		const { status } = ended
 		switch (status) {
@@ -89,16 +125,23 @@ export class Flight<T> {
 				const { version, previousVersion, term } = ended
 				return {
 					trace,
+					isLocal,
 					term,
 					outcome: { status, version, previousVersion, durationMs, steps, bytes, inflatedBytes },
 				}
 			}
 			case 'unchanged':
-				return { trace, outcome: { status, version: ended.version, durationMs, steps, bytes, inflatedBytes } }
+				return {
+					trace,
+					isLocal,
+					outcome: { status, version: ended.version, durationMs, steps, bytes, inflatedBytes },
+				}
 			case 'failed': {
 				const version = this.#gate.held?.version
 				return {
 					trace,
+					isLocal,
+					restored,
 					outcome: { status, version, error: ended.error, durationMs, steps, bytes, inflatedBytes },
 				}
 			}

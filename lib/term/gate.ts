@@ -1,89 +1,72 @@
-import { reasonOf, type Clock } from '../core/clock.ts'
-import { messageOf, RemoteTermError } from '../core/errors.ts'
+import { RemoteTermError } from '../core/errors.ts'
 import {
 	isNotModified,
 	isValue,
 	type Download,
 	type DownloadedBody,
+	type DownloadedValue,
 	type FetchContext,
-	type Freshness,
 	type NotModified,
 	type Version,
 } from '../core/fetcher.ts'
-import { checkAgainst } from '../core/standard-schema.ts'
-import type { Blocked } from './channels.ts'
-import type { PutInfo, Steps } from './events.ts'
-import type { ValueSource } from './health.ts'
+import type { VersionFloor } from '../integrity/signature.ts'
+import {
+	NO_EXTENT,
+	timed,
+	type Admission,
+	type Candidate,
+	type Held,
+	type Hooks,
+	type Origin,
+	type Trace,
+} from './admission.ts'
+import type { Accepted } from './archive.ts'
 import type { Settings } from './options.ts'
-import { receive } from './receive.ts'
-import { isSettled, refuse, type Refusal } from './refusal.ts'
+import { assertCurrent, Placement } from './placement.ts'
+import { Provenance, type Proof } from './provenance.ts'
+import { receive, type Received } from './receive.ts'
+import { isSameContent, isSettled, refuse, type Refusal } from './refusal.ts'
 
-/** What is in place. The version and the value it names are only ever replaced together. */
-export interface Held {
-	readonly version: Version | undefined
-	/** `version`, where the source gave it and so can be asked about it. */
-	readonly validator: Version | undefined
-	/** Of the bytes behind the value; `undefined` for a value that came as one. */
-	readonly digest: string | undefined
-	readonly source: ValueSource
-}
-
-/** What the subclass says. */
-export interface Hooks<T> {
-	deserialize(data: Uint8Array): T | Promise<T>
-	validate(term: T): void | Promise<void>
-	put(term: T, info: PutInfo): void | Promise<void>
-}
-
-/** The same, with a clock at hand for what may keep the event loop busy. */
-export interface TimedHooks<T> extends Hooks<T> {
-	measure<Result>(part: keyof Blocked, run: () => Result): Result
-}
-
-/** What is found out on the way, so that an outcome can tell it even if it is a failure. */
-export interface Trace {
-	readonly clock: Clock
-	readonly steps: Steps
-	bytes?: number
-	inflatedBytes?: number
-	freshness?: Freshness
-}
-
-export type Admission<T> =
-	| {
-			readonly status: 'updated'
-			readonly version: Version
-			readonly previousVersion: Version | undefined
-			readonly term: T
-	  }
-	| { readonly status: 'unchanged'; readonly version: Version | undefined }
+const REMOTE: Origin = { source: 'remote' }
 
 /**
  * The one way in. Whatever a source answers passes here, in this order, and nothing is visible before the last check:
  *
  * ```
- * size budget → digest → decompress → deserialize → validate → put (one swap) → commit the version
+ * size budget → digest → signature → decompress → deserialize → validate → drift → put (one swap) → commit the version
  * ```
+ *
+ * What comes out of the archive takes the same way: a snapshot is trusted no more than the network.
  *
  * A state of the source that came through whole and was refused for its content is remembered, and asked about like
  * the one in place, so that a bad publish costs conditional requests and not downloads.
  */
 export class Gate<T> {
-	held: Held | undefined
 	refusal: Refusal | undefined
+	/** The only version that may come in. */
+	pinned: Version | undefined
+	readonly provenance: Provenance
 	readonly #settings: Settings<T>
-	readonly #hooks: TimedHooks<T>
-	/** A put that was given up may still be running; the next one waits for it, so that they cannot overtake. */
-	#putting: Promise<void> = Promise.resolve()
+	readonly #placement: Placement<T>
 
-	constructor(settings: Settings<T>, hooks: TimedHooks<T>) {
+	constructor(settings: Settings<T>, hooks: Hooks<T>) {
 		this.#settings = settings
-		this.#hooks = hooks
+		this.#placement = new Placement(settings, hooks)
+		this.provenance = new Provenance(settings)
+	}
+
+	get held(): Held | undefined {
+		return this.#placement.held
+	}
+
+	/** What is in place without having come in: the bundled value. */
+	set held(held: Held) {
+		this.#placement.held = held
 	}
 
 	/** What to ask the source about: the state that it was last seen in, for good or bad. */
 	get known(): Version | undefined {
-		return isSettled(this.refusal) ? this.refusal.version : this.held?.validator
+		return isSettled(this.refusal, this.#now()) ? this.refusal.version : this.held?.validator
 	}
 
 	/**
@@ -95,24 +78,32 @@ export class Gate<T> {
 		asked: Version | undefined,
 		context: FetchContext,
 		trace: Trace,
+		origin: Origin = REMOTE,
 	): Admission<T> | Promise<Admission<T>> {
-		trace.freshness = answer
+		if (origin.source === 'remote') trace.freshness = answer
 		if (isNotModified(answer)) return this.#confirm(answer, asked)
-		if (!isValue(answer)) return this.#admitBody(answer, context, trace)
-
-		const { value, version } = answer
-		if (version === this.held?.validator) return this.#confirmHeld()
-		const held = { version, validator: version, digest: undefined, source: 'remote' } as const
-		return this.#judged(version, undefined, context, () => this.#admitValue(value, held, context, trace))
+		return isValue(answer)
+			? this.#admitReadyValue(answer, context, trace, origin)
+			: this.#admitBody(answer, context, trace, origin)
 	}
 
 	/** Puts the bundled value where an overridden `put` wants it. */
 	async admitInitial(initial: T, context: FetchContext): Promise<void> {
-		await this.#put(
-			initial,
-			{ version: undefined, validator: undefined, digest: undefined, source: 'initial' },
-			context,
-		)
+		await this.#placement.placeInitial(initial, context)
+	}
+
+	/** What the source holds is not to be put in place until it holds something else, or `reason` is gone. */
+	reject({ version, digest, validator }: Held, reason: 'rolled-back' | 'not-pinned'): void {
+		const because = reason === 'rolled-back' ? 'it was rolled back from' : `${this.pinned} is pinned`
+		const message = `${this.#settings.name}@${version ?? 'initial'} is not wanted: ${because}`
+		const error = new RemoteTermError('NOT_WANTED', message)
+		this.refusal = { version: validator, digest, error, reason, at: this.#now(), times: 1 }
+	}
+
+	/** Lets other versions in again, and looks anew at the one that was kept out. */
+	unpin(): void {
+		this.pinned = undefined
+		if (this.refusal?.reason === 'not-pinned') this.refusal = undefined
 	}
 
 	#confirm({ version }: NotModified, asked: Version | undefined): Admission<T> {
@@ -123,116 +114,148 @@ export class Gate<T> {
 				`${this.#settings.name}: the source answered "not modified" to a question without a version`,
 			)
 		}
+		if (confirmed !== this.refusal?.version) return this.#confirmHeld()
 		// The state that was refused is still there, and so is the reason.
-		if (confirmed === this.refusal?.version) throw this.refusal.error
-		return this.#confirmHeld()
+		if (this.refusal.reason !== 'content') return { status: 'unchanged', version: this.held?.version }
+		throw this.refusal.error
 	}
 
 	#confirmHeld(): Admission<T> {
 		this.refusal = undefined
+		if (this.held !== undefined && this.held.source !== 'remote')
+			this.held = { ...this.held, source: 'remote' }
 		return { status: 'unchanged', version: this.held?.version }
 	}
 
-	async #admitBody(answer: DownloadedBody, context: FetchContext, trace: Trace): Promise<Admission<T>> {
+	async #admitReadyValue(
+		{ value, version, publishedAt, noStore = false }: DownloadedValue,
+		context: FetchContext,
+		trace: Trace,
+		origin: Origin,
+	): Promise<Admission<T>> {
+		if (origin.source === 'remote' && version === this.held?.validator) return this.#confirmHeld()
+		const candidate = {
+			version,
+			validator: version,
+			digest: undefined,
+			source: origin.source,
+			extent: NO_EXTENT,
+		}
+		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
+		if (this.provenance.required) {
+			throw new RemoteTermError(
+				'SIGNATURE_MISSING',
+				`Expected ${this.#settings.name} to come as bytes, which \`integrity\` can be checked of, got a ready value`,
+			)
+		}
+		const accepted: Accepted = {
+			...candidate,
+			encoding: undefined,
+			sent: undefined,
+			value,
+			publishedAt,
+			acceptedAt: trace.clock.now(),
+			envelope: undefined,
+			noStore,
+		}
+		const judge = (): Promise<Admission<T>> => this.#place(value, candidate, context, trace, origin)
+		const admission = await this.#judged(version, undefined, context, origin, judge)
+		trace.accepted = accepted
+		return admission
+	}
+
+	async #admitBody(
+		answer: DownloadedBody,
+		context: FetchContext,
+		trace: Trace,
+		origin: Origin,
+	): Promise<Admission<T>> {
 		const { name } = this.#settings
 		const { version: validator } = answer
+		const known = {
+			validator,
+			version: validator ?? '',
+			digest: undefined,
+			source: origin.source,
+			extent: NO_EXTENT,
+		}
+		if (validator !== undefined && validator !== this.held?.validator && this.#notPinned(known, origin)) {
+			void (async () => answer.cancel?.())().catch(ignore)
+			return { status: 'unchanged', version: this.held?.version }
+		}
 		const subject = `${name}${validator === undefined ? '' : `@${validator}`}`
-		const received = await this.#judged(validator, undefined, context, () =>
+		const received = await this.#judged(validator, undefined, context, origin, () =>
 			timed(trace, 'receive', () => receive(answer, this.#settings, context, subject)),
 		)
 		const { data, digest, bytes } = received
 		trace.bytes = bytes
 		trace.inflatedBytes = data.length
-		this.#assertCurrent(context)
+		assertCurrent(context)
 		const version = validator ?? `sha-256:${digest}`
 
-		if (digest === this.held?.digest) {
+		if (origin.source === 'remote' && digest === this.held?.digest) {
 			// The same bytes under another name: the name moves, the value stays.
 			this.held = { ...this.held, version, validator }
 			return this.#confirmHeld()
 		}
-		if (digest === this.refusal?.digest) throw this.refusal.error
+		if (origin.source === 'remote' && isSameContent(this.refusal, digest, this.#now())) {
+			this.refusal = { ...this.refusal, version: validator }
+			if (this.refusal.reason !== 'content') return { status: 'unchanged', version: this.held?.version }
+			throw this.refusal.error
+		}
+		const candidate: Candidate = {
+			version,
+			validator,
+			digest,
+			source: origin.source,
+			extent: { bytes: data.length, keys: undefined },
+		}
+		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
 
-		return this.#judged(validator, digest, context, async () => {
-			const value = await timed(trace, 'deserialize', async () => {
-				try {
-					return await this.#hooks.deserialize(data)
-				} catch (error) {
-					throw new RemoteTermError(
-						'DESERIALIZE_FAILED',
-						`Cannot deserialize ${subject}: ${messageOf(error)}`,
-						{ cause: error },
-					)
-				}
-			})
-			return this.#admitValue(value, { version, validator, digest, source: 'remote' }, context, trace)
+		return this.#judged(validator, digest, context, origin, async () => {
+			const proof = await this.#prove(answer, received, context, subject, origin)
+			const value = await timed(trace, 'deserialize', () => this.#placement.deserialize(data, subject, trace))
+			const admission = await this.#place(value, candidate, context, trace, origin)
+			if (origin.source !== 'rollback') this.provenance.floor = proof.floor ?? this.provenance.floor
+			trace.accepted = {
+				...candidate,
+				encoding: answer.encoding,
+				sent: received.sent,
+				value: undefined,
+				publishedAt: answer.publishedAt,
+				acceptedAt: origin.source === 'remote' ? trace.clock.now() : origin.accepted.acceptedAt,
+				envelope: proof.envelope,
+				noStore: answer.noStore ?? false,
+			}
+			return admission
 		})
 	}
 
-	async #admitValue(
-		candidate: unknown,
-		held: Held & { version: Version },
+	async #place(
+		value: unknown,
+		candidate: Candidate,
 		context: FetchContext,
 		trace: Trace,
+		{ source }: Origin,
 	): Promise<Admission<T>> {
-		const { schema, name } = this.#settings
-		const subject = `${name}@${held.version}`
-		this.#assertCurrent(context)
-		if (candidate === undefined) {
-			throw new RemoteTermError(
-				'DESERIALIZE_FAILED',
-				`Expected \`deserialize\` of ${name} to return a value, got undefined`,
-			)
-		}
-		const value = await timed(trace, 'validate', async () => {
-			try {
-				const checked =
-					schema === undefined
-						? (candidate as T)
-						: await this.#hooks.measure('validate', () => checkAgainst(schema, candidate, subject))
-				await this.#hooks.validate(checked)
-				return checked
-			} catch (error) {
-				if (error instanceof RemoteTermError && error.code === 'VALIDATION_FAILED') throw error
-				throw new RemoteTermError('VALIDATION_FAILED', `${subject} is not valid: ${messageOf(error)}`, {
-					cause: error,
-				})
-			}
-		})
-		const previousVersion = this.held?.version
-		await timed(trace, 'put', () => this.#put(value, held, context))
-		return { status: 'updated', version: held.version, previousVersion, term: value }
+		const isWished = this.pinned === candidate.version || source === 'rollback'
+		const admission = await this.#placement.place(value, candidate, isWished, context, trace)
+		// What comes out of the archive says nothing about what the source holds.
+		if (source === 'remote') this.refusal = undefined
+		return admission
 	}
 
-	async #put(value: T, held: Held, { signal }: FetchContext): Promise<void> {
-		const { name } = this.#settings
-		await this.#putting
-		this.#assertCurrent({ signal })
-		const info: PutInfo = {
-			name,
-			version: held.version,
-			previousVersion: this.held?.version,
-			source: held.source,
-			signal,
-		}
-		let pending: void | Promise<void>
-		try {
-			pending = this.#hooks.put(value, info)
-			// No await where none is needed: between a synchronous swap and its version nobody else gets a turn.
-			if (pending !== undefined) {
-				this.#putting = pending.then(ignore, ignore)
-				await pending
-			}
-		} catch (error) {
-			throw new RemoteTermError(
-				'PUT_FAILED',
-				`Cannot put ${name}@${held.version ?? 'initial'}: ${messageOf(error)}`,
-				{ cause: error },
-			)
-		}
-		if (pending !== undefined) this.#assertCurrent({ signal })
-		this.held = held
-		this.refusal = undefined
+	#prove(
+		answer: DownloadedBody,
+		{ digests }: Received,
+		context: FetchContext,
+		subject: string,
+		origin: Origin,
+	): Promise<Proof> {
+		// The floor is no bar to an operator's own rollback, and an attacker has no hand in that.
+		const floor: VersionFloor | undefined = origin.source === 'rollback' ? undefined : this.provenance.floor
+		const envelope = origin.source === 'remote' ? undefined : (origin.accepted.envelope ?? '')
+		return this.provenance.check(digests, answer, context, subject, { envelope, floor })
 	}
 
 	/** Runs a step, and remembers its verdict on this state of the source where it is one on the content. */
@@ -240,34 +263,29 @@ export class Gate<T> {
 		version: Version | undefined,
 		digest: string | undefined,
 		{ signal }: FetchContext,
+		{ source }: Origin,
 		step: () => Promise<Result>,
 	): Promise<Result> {
 		try {
 			return await step()
 		} catch (error) {
-			if (error instanceof RemoteTermError && !signal.aborted)
-				this.refusal = refuse(this.refusal, version, digest, error) ?? this.refusal
+			if (error instanceof RemoteTermError && !signal.aborted && source === 'remote') {
+				this.refusal = refuse(this.refusal, { version, digest, error, at: this.#now() }) ?? this.refusal
+			}
 			throw error
 		}
 	}
 
-	/** What was given up must not be put in place after all. */
-	#assertCurrent({ signal }: Pick<FetchContext, 'signal'>): void {
-		if (signal.aborted) throw reasonOf(signal)
+	/** Whether another version is pinned, in which case this one is remembered as not wanted. */
+	#notPinned(candidate: Candidate, { source }: Origin): boolean {
+		if (this.pinned === undefined || candidate.version === this.pinned || source !== 'remote') return false
+		this.reject(candidate, 'not-pinned')
+		return true
+	}
+
+	#now(): number {
+		return this.#settings.clock.monotonic()
 	}
 }
 
 const ignore = (): void => {}
-
-export const timed = async <Result>(
-	{ steps, clock }: Trace,
-	step: keyof Steps,
-	run: () => Promise<Result>,
-): Promise<Result> => {
-	const began = clock.monotonic()
-	try {
-		return await run()
-	} finally {
-		steps[step] = clock.monotonic() - began
-	}
-}

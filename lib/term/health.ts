@@ -11,8 +11,11 @@ import type { RemoteTermError } from '../core/errors.ts'
  */
 export type TermStatus = 'idle' | 'starting' | 'ready' | 'failing' | 'stale' | 'stopped'
 
-/** Where the value in place came from. */
-export type ValueSource = 'remote' | 'initial'
+/**
+ * Where the value in place came from: the source; the bundled `initial`; a snapshot on disk, as long as the source has
+ * not confirmed it; or the history, by `rollback` or `pin`.
+ */
+export type ValueSource = 'remote' | 'initial' | 'last-known-good' | 'rollback'
 
 /** All dates are milliseconds since the Unix epoch, all spans milliseconds. Nothing in here is a secret. */
 export interface Health {
@@ -38,8 +41,15 @@ export interface Health {
 	/** The last failure, kept after recovery: `consecutiveFailures` says whether it is over. */
 	readonly lastError: RemoteTermError | undefined
 	readonly lastErrorAt: number | undefined
-	/** A version that the source holds and that was refused for its content, while the source still holds it. */
+	/** A version that the source holds and that is not put in place: bad, rolled back from, or not the pinned one. */
 	readonly refusedVersion: Version | undefined
+	/** Why not. */
+	readonly refusedBecause: RemoteTermError | undefined
+	/** The only version that may be put in place, by `pin`. */
+	readonly pinnedVersion: Version | undefined
+	/** How the last attempt to save a snapshot went; `undefined` without `lastKnownGood`. */
+	readonly lastKnownGood:
+		{ readonly savedAt: number | undefined; readonly error: RemoteTermError | undefined } | undefined
 }
 
 /** What the status is derived from. Times are monotonic. */

@@ -1,14 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Fetcher } from '../core/fetcher.ts'
-import {
-	refreshChannel,
-	statusChannel,
-	type Blocked,
-	type RefreshContext,
-	type RefreshTrigger,
-} from './channels.ts'
+import { refreshChannel, statusChannel, type RefreshContext, type RefreshTrigger } from './channels.ts'
 import type { Landing } from './flight.ts'
-import type { Hooks, TimedHooks } from './gate.ts'
 import type { Health, TermStatus } from './health.ts'
 import { publishableError } from './publishable-error.ts'
 
@@ -18,7 +11,7 @@ export interface Observed {
 	readonly fetcher: Fetcher
 }
 
-type Filling = { -readonly [Key in keyof RefreshContext]: RefreshContext[Key] }
+export type Sighting = { -readonly [Key in keyof RefreshContext]: RefreshContext[Key] }
 
 /**
  * Publishes what a term does. A refresh that nobody watches when it begins pays for one question and is not published
@@ -26,57 +19,48 @@ type Filling = { -readonly [Key in keyof RefreshContext]: RefreshContext[Key] }
  */
 export class Observer {
 	readonly #observed: Observed
-	/** Of the refresh under way, where somebody watches. */
-	#context: Filling | undefined
-	#blocked: Blocked = {}
+	#sighting: Sighting | undefined
 
 	constructor(observed: Observed) {
 		this.#observed = observed
 	}
 
-	/** Runs a refresh within the stores that are bound to `start`, for those who trace what it does in turn. */
-	watch<T>(
-		trigger: RefreshTrigger,
-		{ consecutiveFailures: retry }: Pick<Health, 'consecutiveFailures'>,
-		fly: () => Promise<Landing<T>>,
-	): Promise<Landing<T>> {
+	/** What is published about the flight that was watched last; `undefined`: nothing. */
+	get sighting(): Sighting | undefined {
+		return this.#sighting
+	}
+
+	/** Runs a flight within the stores that are bound to `start`, for those who trace what it does in turn. */
+	watch<T>(trigger: RefreshTrigger, retry: number, fly: () => Promise<Landing<T>>): Promise<Landing<T>> {
 		if (!refreshChannel.hasSubscribers) {
-			this.#context = undefined
+			this.#sighting = undefined
 			return fly()
 		}
 		const { name, clock, fetcher } = this.#observed
-		const context: Filling = {
+		const sighting: Sighting = {
 			term: name,
 			fetcher: classOf(fetcher),
 			trigger,
 			startedAt: clock.now(),
 			retry,
 		}
-		this.#context = context
-		this.#blocked = {}
-		return refreshChannel.start.runStores(context, async () => {
+		this.#sighting = sighting
+		return refreshChannel.start.runStores(sighting, async () => {
 			const flight = fly()
-			refreshChannel.end.publish(context)
+			refreshChannel.end.publish(sighting)
 			const landing = await flight
-			this.#fill(context, landing)
-			if (context.error !== undefined) refreshChannel.error.publish(context)
-			refreshChannel.asyncStart.publish(context)
+			this.#landed(sighting, landing)
 			return landing
 		})
 	}
 
-	/** The last act of a refresh: listeners are told, if there is anything to tell them. */
-	landed(announce: (() => void) | undefined, health: () => Health): void {
-		// A listener may begin the next refresh.
-		const context = this.#context
-		const blocked = this.#blocked
-		if (announce !== undefined) this.#measure('notify', announce)
-		if (context === undefined) return
-		const { consecutiveFailures, nextRefreshAt } = health()
-		context.blocked = blocked
-		context.consecutiveFailures = consecutiveFailures
-		context.nextRefreshAt = nextRefreshAt
-		refreshChannel.asyncEnd.publish(context)
+	/** The last act of a flight: the next one is scheduled, and listeners have been told. */
+	over(sighting: Sighting, { trace }: Landing<unknown>, health: Health): void {
+		sighting.blocked = { ...trace.blocked }
+		sighting.source = health.source
+		sighting.consecutiveFailures = health.consecutiveFailures
+		sighting.nextRefreshAt = health.nextRefreshAt
+		refreshChannel.asyncEnd.publish(sighting)
 	}
 
 	status(status: TermStatus, previous: TermStatus): void {
@@ -85,43 +69,25 @@ export class Observer {
 		statusChannel.publish({ term: name, status, previous, at: clock.now() })
 	}
 
-	timing<T>({ deserialize, validate, put }: Hooks<T>): TimedHooks<T> {
-		return {
-			measure: (part, run) => this.#measure(part, run),
-			deserialize: data => this.#measure('deserialize', () => deserialize(data)),
-			validate: term => this.#measure('validate', () => validate(term)),
-			put: (term, info) => this.#measure('put', () => put(term, info)),
-		}
-	}
-
-	/** Counts the time until `run` returns, be it with a promise. */
-	#measure<Result>(part: keyof Blocked, run: () => Result): Result {
-		if (this.#context === undefined) return run()
-		const { clock } = this.#observed
-		const blocked = this.#blocked
-		const began = clock.monotonic()
-		try {
-			return run()
-		} finally {
-			blocked[part] = (blocked[part] ?? 0) + clock.monotonic() - began
-		}
-	}
-
-	#fill(context: Filling, { outcome, trace }: Landing<unknown>): void {
+	#landed(sighting: Sighting, { outcome, trace }: Landing<unknown>): void {
 		const { status, version, durationMs, bytes, inflatedBytes, steps, error } = outcome
 		const publishedAt = trace.freshness?.publishedAt
-		context.outcome = status
-		context.durationMs = durationMs
-		context.version = version
-		context.bytes = bytes
-		context.inflatedBytes = inflatedBytes
-		context.steps = { ...steps }
-		context.publishedAt = publishedAt
+		sighting.outcome = status
+		sighting.durationMs = durationMs
+		sighting.version = version
+		sighting.bytes = bytes
+		sighting.inflatedBytes = inflatedBytes
+		sighting.steps = { ...steps }
+		sighting.publishedAt = publishedAt
 		if (status === 'updated') {
-			context.previousVersion = outcome.previousVersion
-			if (publishedAt !== undefined) context.lagMs = this.#observed.clock.now() - publishedAt
+			sighting.previousVersion = outcome.previousVersion
+			if (publishedAt !== undefined) sighting.lagMs = this.#observed.clock.now() - publishedAt
 		}
-		if (error !== undefined) context.error = publishableError(error)
+		if (error !== undefined) {
+			sighting.error = publishableError(error)
+			refreshChannel.error.publish(sighting)
+		}
+		refreshChannel.asyncStart.publish(sighting)
 	}
 }
 

@@ -8,15 +8,37 @@ import {
 	nonEmptyString,
 	onlyKnownOptions,
 	positive,
+	notNegativeInteger,
 	positiveInteger,
 } from '../core/options.ts'
+import type { PublicKeyOption } from '../integrity/keys.ts'
 import type { Schema } from '../core/standard-schema.ts'
 import type { Backoff } from './backoff.ts'
+import type { DriftGuard } from './drift.ts'
 import type { ScheduleSettings } from './schedule.ts'
 
 const MiB = 2 ** 20
 const SECOND = 1000
 const HOUR = 3_600 * SECOND
+
+export interface LastKnownGood {
+	readonly directory: string
+	readonly keep?: number | undefined
+	readonly maxBytes?: number | undefined
+}
+
+export interface Integrity {
+	/** The SHA-256 that the bytes must have, in hexadecimal: for content that must not change. */
+	readonly digest?: string | undefined
+	/** Refuses bytes whose source promises no digest (`Repr-Digest`, `Content-Digest`, S3 checksums). */
+	readonly requireDigest?: boolean | undefined
+	/** Reads the checksum file (`.sha256`) that lies beside the content, there or where this fetcher finds it. */
+	readonly checksum?: boolean | Fetcher | undefined
+	/** Ed25519 keys, any one of which must have signed the bytes under this term's name. See `remote-term keygen`. */
+	readonly publicKeys?: readonly PublicKeyOption[] | undefined
+	/** Finds the signature, where it does not lie beside the content under the same name with `.sig`. */
+	readonly signature?: Fetcher | undefined
+}
 
 /** All durations in milliseconds, all sizes in bytes. What is left out has the default that is named with it. */
 export interface RemoteTermOptions<T> {
@@ -54,6 +76,22 @@ export interface RemoteTermOptions<T> {
 	 * Default: what the source says (`must-revalidate`, `stale-if-error`), else three refresh intervals.
 	 */
 	readonly staleAfter?: number | null | undefined
+	/**
+	 * A directory in which accepted bytes are kept, for the start at which the source does not answer. Several processes
+	 * may share it. Alone or with `keep` (how many; default 3) and `maxBytes`.
+	 */
+	readonly lastKnownGood?: string | LastKnownGood | undefined
+	/**
+	 * `disk-first`: `start()` resolves with the newest intact snapshot, if there is one, and asks the source behind it.
+	 * Default: `source-first`, the snapshot only counts if the source does not answer.
+	 */
+	readonly startFrom?: 'source-first' | 'disk-first' | undefined
+	/** How many earlier values `rollback` can return to, kept in memory as the bytes they came as. Default: 1. */
+	readonly history?: number | undefined
+	/** Refuses a value that is this many times larger or smaller than the last one. Default: no such guard. */
+	readonly driftGuard?: DriftGuard | undefined
+	/** What bytes must prove about where they come from. Default: only what the source itself promises. */
+	readonly integrity?: Integrity | undefined
 	/** Any Standard Schema. Its output becomes the value; what it refuses is refused. */
 	readonly schema?: Schema<T> | undefined
 	/** A bundled value, in place from the beginning and until the source has given a better one. */
@@ -79,6 +117,14 @@ export interface Settings<T> extends ScheduleSettings {
 	readonly staleAfter: number | null | undefined
 	readonly schema: Schema<T> | undefined
 	readonly initial: T | undefined
+	readonly lastKnownGood: LastKnownGood | undefined
+	readonly startFrom: 'source-first' | 'disk-first'
+	readonly history: number
+	readonly driftGuard: DriftGuard | undefined
+	readonly integrity: Integrity | undefined
+	/** Whether the bytes of accepted values are kept. */
+	readonly keepSent: boolean
+	readonly digestDecoded: boolean
 	readonly logger: Logger
 	readonly clock: Clock
 	readonly random: () => number
@@ -100,6 +146,11 @@ export const KNOWN_OPTIONS = [
 	'jitter',
 	'backoff',
 	'staleAfter',
+	'lastKnownGood',
+	'startFrom',
+	'history',
+	'driftGuard',
+	'integrity',
 	'schema',
 	'initial',
 	'logger',
@@ -126,6 +177,11 @@ export const parseOptions = <T>(options: RemoteTermOptions<T>, className: string
 		jitter = 0.1,
 		backoff = {},
 		staleAfter,
+		lastKnownGood,
+		startFrom = 'source-first',
+		history = 1,
+		driftGuard,
+		integrity,
 		schema,
 		initial,
 		logger = consoleLogger,
@@ -166,6 +222,11 @@ export const parseOptions = <T>(options: RemoteTermOptions<T>, className: string
 	const { cap = 60 * SECOND, base = Math.min(SECOND, cap) } = backoff
 	if (base > cap) throw invalid('backoff.base', `at most \`backoff.cap\` (${cap})`, base)
 
+	if (startFrom !== 'source-first' && startFrom !== 'disk-first')
+		throw invalid('startFrom', "'source-first' or 'disk-first'", startFrom)
+	if (startFrom === 'disk-first' && lastKnownGood === undefined)
+		throw invalid('startFrom', "'source-first' where there is no `lastKnownGood`", startFrom)
+
 	return Object.freeze({
 		fetcher,
 		name: nonEmptyString('name', name),
@@ -185,6 +246,13 @@ export const parseOptions = <T>(options: RemoteTermOptions<T>, className: string
 		backoff: Object.freeze({ base: positive('backoff.base', base), cap: positive('backoff.cap', cap) }),
 		staleAfter:
 			staleAfter === null || staleAfter === undefined ? staleAfter : positive('staleAfter', staleAfter),
+		lastKnownGood: parseLastKnownGood(lastKnownGood),
+		startFrom,
+		history: notNegativeInteger('history', history),
+		driftGuard: driftGuard && parseDriftGuard(driftGuard),
+		integrity: integrity && parseIntegrity(integrity),
+		keepSent: history > 0 || lastKnownGood !== undefined,
+		digestDecoded: integrity !== undefined,
 		schema,
 		initial,
 		logger: logger === false ? silentLogger : safeLogger(logger),
@@ -192,4 +260,41 @@ export const parseOptions = <T>(options: RemoteTermOptions<T>, className: string
 		random,
 		signal,
 	})
+}
+
+const parseLastKnownGood = (option: string | LastKnownGood | undefined): LastKnownGood | undefined => {
+	if (option === undefined) return undefined
+	if (typeof option === 'string') return { directory: nonEmptyString('lastKnownGood', option) }
+	if (typeof option !== 'object' || option === null)
+		throw invalid('lastKnownGood', 'a directory, or an object with one', option)
+	onlyKnownOptions('lastKnownGood', option, ['directory', 'keep', 'maxBytes'])
+	const { directory, keep, maxBytes } = option
+	return {
+		directory: nonEmptyString('lastKnownGood.directory', directory),
+		...(keep !== undefined && { keep: positiveInteger('lastKnownGood.keep', keep) }),
+		...(maxBytes !== undefined && { maxBytes: positiveInteger('lastKnownGood.maxBytes', maxBytes) }),
+	}
+}
+
+const parseDriftGuard = (guard: DriftGuard): DriftGuard => {
+	if (typeof guard !== 'object' || guard === null) throw invalid('driftGuard', 'an object', guard)
+	onlyKnownOptions('driftGuard', guard, ['bytes', 'keys'])
+	for (const measure of ['bytes', 'keys'] as const) {
+		const factor = guard[measure]
+		if (factor !== undefined && !(typeof factor === 'number' && factor > 1))
+			throw invalid(`driftGuard.${measure}`, 'a factor above 1', factor)
+	}
+	return guard
+}
+
+const parseIntegrity = (integrity: Integrity): Integrity => {
+	if (typeof integrity !== 'object' || integrity === null) throw invalid('integrity', 'an object', integrity)
+	onlyKnownOptions('integrity', integrity, ['digest', 'requireDigest', 'checksum', 'publicKeys', 'signature'])
+	const { digest, publicKeys } = integrity
+	if (digest !== undefined && !/^[0-9a-f]{64}$/i.test(digest))
+		throw invalid('integrity.digest', 'a SHA-256 in 64 hexadecimal digits', digest)
+	if (publicKeys !== undefined && (!Array.isArray(publicKeys) || publicKeys.length === 0)) {
+		throw invalid('integrity.publicKeys', 'an array of one key or more', publicKeys)
+	}
+	return { ...integrity, ...(digest !== undefined && { digest: digest.toLowerCase() }) }
 }

@@ -3,12 +3,18 @@ import { inflate } from '#inflate'
 import { collect } from '../core/bytes.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { DownloadedBody, FetchContext } from '../core/fetcher.ts'
+import type { Digest } from '../digest/digest.ts'
 import { inflateDetected } from '../inflate/detect.ts'
+import { createDigestCheck, type DigestCheck } from '../integrity/digest-check.ts'
 
 export interface ReceiveLimits {
 	readonly maxBytes: number
 	readonly maxInflatedBytes: number
 	readonly autoDecompress: boolean
+	/** Keeps the bytes as they travelled too, so that they can be put on disk, or back in place later. */
+	readonly keepSent: boolean
+	/** Digests the bytes after the content coding too, since a server that recodes sends other bytes than were published. */
+	readonly digestDecoded: boolean
 }
 
 /** A body that came through whole. */
@@ -18,6 +24,10 @@ export interface Received {
 	readonly bytes: number
 	/** SHA-256 of the same, in hexadecimal. */
 	readonly digest: string
+	/** `digest` and, where it was wanted and differs, that of the bytes without their content coding. */
+	readonly digests: readonly string[]
+	/** The same bytes, where they are kept. */
+	readonly sent: readonly Uint8Array[] | undefined
 }
 
 /**
@@ -31,13 +41,17 @@ export const receive = async (
 	subject: string,
 ): Promise<Received> => {
 	const { encoding } = download
-	const meter = new Meter(download, limits.maxBytes, context, subject)
+	const meter = new Meter(download, limits, context, subject)
 	try {
 		let stream: AsyncIterable<Uint8Array> = meter.read()
+		const decoded = encoding !== undefined && limits.digestDecoded ? createSha256() : undefined
 		if (encoding !== undefined) stream = inflate(stream, encoding, limits)
+		if (decoded !== undefined) stream = digesting(stream, decoded)
 		if (limits.autoDecompress) stream = inflateDetected(stream, limits)
 		const data = await collect(stream)
-		const received = { data, bytes: meter.received, digest: await meter.digest() }
+		const digest = await meter.digest()
+		const digests = decoded === undefined ? [digest] : [digest, await decoded.hex()]
+		const received = { data, bytes: meter.received, digest, digests, sent: meter.sent }
 		if (data.length === 0) {
 			throw new RemoteTermError(
 				'EMPTY_BODY',
@@ -59,6 +73,13 @@ export const receive = async (
 	}
 }
 
+async function* digesting(stream: AsyncIterable<Uint8Array>, digest: Digest): AsyncIterable<Uint8Array> {
+	for await (const chunk of stream) {
+		digest.update(chunk)
+		yield chunk
+	}
+}
+
 /** Nobody waits for it: a refresh that has failed need not fail later. */
 const giveUp = (download: DownloadedBody): void => {
 	void (async () => download.cancel?.())().catch(() => {})
@@ -67,16 +88,25 @@ const giveUp = (download: DownloadedBody): void => {
 /** Counts and digests what passes, and ends it where it exceeds its budget or its announced size. */
 class Meter {
 	received = 0
+	readonly sent: Uint8Array[] | undefined
 	#complete = false
 	readonly #digest = createSha256()
+	readonly #promised: DigestCheck | undefined
 	readonly #download: DownloadedBody
 	readonly #maxBytes: number
 	readonly #context: FetchContext
 	readonly #subject: string
 
-	constructor(download: DownloadedBody, maxBytes: number, context: FetchContext, subject: string) {
+	constructor(
+		download: DownloadedBody,
+		{ maxBytes, keepSent }: ReceiveLimits,
+		context: FetchContext,
+		subject: string,
+	) {
 		this.#download = download
 		this.#maxBytes = maxBytes
+		this.sent = keepSent ? [] : undefined
+		this.#promised = createDigestCheck(download.digests ?? [])
 		this.#context = context
 		this.#subject = subject
 	}
@@ -99,10 +129,13 @@ class Meter {
 			}
 			if (size !== undefined && this.received > size) throw this.#incomplete(size, 'more')
 			this.#digest.update(chunk)
+			this.#promised?.update(chunk)
+			this.sent?.push(chunk)
 			this.#context.onProgress?.(this.received, size)
 			yield chunk
 		}
 		if (size !== undefined && this.received < size) throw this.#incomplete(size, `only ${this.received}`)
+		await this.#promised?.verify(this.#subject)
 		this.#complete = true
 	}
 

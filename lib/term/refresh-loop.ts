@@ -14,7 +14,9 @@ export interface RefreshLoopOptions<Outcome> {
 	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
 	readonly minInterval: number
 	/** One refresh; never rejects. */
-	run(cancellation: Cancellation, trigger: RefreshTrigger): Promise<Outcome>
+	run(cancellation: Cancellation): Promise<Outcome>
+	/** Runs a flight of any kind, and may look on. */
+	watch(trigger: RefreshTrigger, fly: () => Promise<Outcome>): Promise<Outcome>
 	/** Called when a flight has landed and the next is scheduled, or the loop has ended and there will be none. */
 	landed(outcome: Outcome, ended: boolean): void
 	/** Milliseconds until the next flight; `undefined`: none is due. */
@@ -50,17 +52,31 @@ export class RefreshLoop<Outcome> {
 		return this.#nextAt
 	}
 
+	/** Begins a flight of another kind as soon as none is under way; `undefined` if the end comes first. */
+	async flyNext(
+		trigger: RefreshTrigger,
+		run: (cancellation: Cancellation) => Promise<Outcome>,
+	): Promise<Outcome | undefined> {
+		while (this.#flight !== undefined) await this.#flight.outcome
+		return this.#ended ? undefined : this.fly(trigger, run)
+	}
+
 	/** Begins a flight now, or joins the one under way. */
-	fly(trigger: RefreshTrigger): Promise<Outcome> {
+	fly(
+		trigger: RefreshTrigger,
+		run: (cancellation: Cancellation) => Promise<Outcome> = cancellation => this.#options.run(cancellation),
+	): Promise<Outcome> {
 		if (this.#flight !== undefined) return this.#flight.outcome
 		this.disarm()
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
 		const cancellation = new Cancellation(this.#freshController())
-		const outcome = this.#options.run(cancellation, trigger).then(landed => {
-			this.#land(landed)
-			return landed
-		})
+		const outcome = this.#options
+			.watch(trigger, () => run(cancellation))
+			.then(landed => {
+				this.#land(landed)
+				return landed
+			})
 		this.#flight = { cancellation, outcome }
 		return outcome
 	}

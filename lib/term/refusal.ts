@@ -1,46 +1,82 @@
 import type { Version } from '../core/fetcher.ts'
 import type { ErrorCode, RemoteTermError } from '../core/errors.ts'
 
-/** A state of the source that came through whole and was found bad. */
+/** A state of the source that came through whole and is not to be put in place. */
 export interface Refusal {
 	readonly version: Version | undefined
 	/** Of the bytes as they came; `undefined` for a value that came as one. */
 	readonly digest: string | undefined
 	readonly error: RemoteTermError
+	/** Its own fault, or an operator's word, in which case it is no failure that the source still has it. */
+	readonly reason: 'content' | 'rolled-back' | 'not-pinned'
 	/** How often in a row it was downloaded and refused. */
 	readonly times: number
+	/** When it was refused last, on the monotonic clock. */
+	readonly at: number
 }
 
 /**
  * The verdict on these does not depend on how the bytes travelled, so it stands at once. A body that does not inflate
- * may have been damaged on its way by something that HTTP cannot see; it gets a second chance.
+ * may have been damaged on its way by something that HTTP cannot see; it gets a second chance. Signatures lie beside the
+ * content and can be mended without touching it, so they are looked at anew each time.
  */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	'DESERIALIZE_FAILED',
 	'VALIDATION_FAILED',
 	'INFLATED_TOO_LARGE',
+	'DRIFT_REFUSED',
 ])
 const FINAL_WHEN_REPEATED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	'INFLATE_FAILED',
 	'EMPTY_BODY',
 	'TOO_LARGE',
+	'DIGEST_MISMATCH',
 ])
+const NEVER_FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+	'SIGNATURE_MISSING',
+	'SIGNATURE_INVALID',
+	'ROLLBACK_REFUSED',
+])
+
+/**
+ * A verdict of the user's code may have been a mood: a canary that failed because something else was down. So what was
+ * refused is downloaded and judged once more after this long. In milliseconds.
+ */
+const REEXAMINED_AFTER = 3_600_000
 
 /** What to remember after a failed attempt to apply what was downloaded; `undefined` for what is not the data's fault. */
 export const refuse = (
 	previous: Refusal | undefined,
-	version: Version | undefined,
-	digest: string | undefined,
-	error: RemoteTermError,
+	{ version, digest, error, at }: Pick<Refusal, 'version' | 'digest' | 'error' | 'at'>,
 ): Refusal | undefined => {
-	if (!FINAL.has(error.code) && !FINAL_WHEN_REPEATED.has(error.code)) return undefined
+	if (![FINAL, FINAL_WHEN_REPEATED, NEVER_FINAL].some(codes => codes.has(error.code))) return undefined
 	const same = previous !== undefined && version !== undefined && previous.version === version
-	return { version, digest, error, times: same ? previous.times + 1 : 1 }
+	return { version, digest, error, at, reason: 'content', times: same ? previous.times + 1 : 1 }
 }
 
 /**
  * Whether a refused version need not be downloaded again while the source still holds it. It is then asked about
  * like the version in place: at the price of a conditional request.
  */
-export const isSettled = (refusal: Refusal | undefined): refusal is Refusal & { version: Version } =>
-	refusal?.version !== undefined && (FINAL.has(refusal.error.code) || refusal.times >= 2)
+export const isSettled = (
+	refusal: Refusal | undefined,
+	now: number,
+): refusal is Refusal & { version: Version } => {
+	if (refusal?.version === undefined) return false
+	if (refusal.reason !== 'content') return true
+	const { code } = refusal.error
+	if (now - refusal.at >= REEXAMINED_AFTER) return false
+	return FINAL.has(code) || (FINAL_WHEN_REPEATED.has(code) && refusal.times >= 2)
+}
+
+/** Whether the very same bytes need not be judged again. */
+export const isSameContent = (
+	refusal: Refusal | undefined,
+	digest: string,
+	now: number,
+): refusal is Refusal => {
+	if (refusal?.digest !== digest) return false
+	return (
+		refusal.reason !== 'content' || (FINAL.has(refusal.error.code) && now - refusal.at < REEXAMINED_AFTER)
+	)
+}

@@ -2,17 +2,19 @@ import { reasonOf } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import { Emitter, type Listener } from '../core/events.ts'
 import type { FetchContext, Version } from '../core/fetcher.ts'
-import { ChangeLog } from './change-log.ts'
+import { Archive } from './archive.ts'
 import type { Outcome, PutInfo, TermEvents } from './events.ts'
-import { Flight, tookTooLong, type Landing } from './flight.ts'
+import type { RefreshTrigger } from './channels.ts'
+import { firstOf } from './first-of.ts'
+import { Flight, tookTooLong, type Landing, type Task } from './flight.ts'
+import { INITIAL } from './admission.ts'
 import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
-import { Observer } from './observer.ts'
+import { Logbook } from './logbook.ts'
 import { parseOptions, type RemoteTermOptions, type Settings } from './options.ts'
+import { Recall } from './recall.ts'
 import { RefreshLoop } from './refresh-loop.ts'
-import { nextDelay } from './schedule.ts'
 import { Source } from './source.ts'
-import { Vitals } from './vitals.ts'
 
 /**
  * A named, versioned value from somewhere else, hot in this process's memory: read synchronously, refreshed behind
@@ -39,58 +41,53 @@ import { Vitals } from './vitals.ts'
 export abstract class RemoteTerm<T> implements AsyncDisposable {
 	readonly #settings: Settings<T>
 	readonly #events: Emitter<TermEvents<T>>
-	readonly #vitals: Vitals
-	readonly #log: ChangeLog
-	readonly #observer: Observer
+	readonly #logbook: Logbook<T>
 	readonly #source: Source
 	readonly #gate: Gate<T>
+	readonly #archive: Archive
+	readonly #recall: Recall<T>
 	readonly #flight: Flight<T>
 	readonly #loop: RefreshLoop<Landing<T>>
 	readonly #life = new AbortController()
 	#value: T | undefined
 	#starting: Promise<this> | undefined
 	#stopping: Promise<void> | undefined
+	#settingUp: Promise<void> | undefined
 	#isSetUp = false
+	#triedDisk = false
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: RemoteTermOptions<T>) {
 		this.#settings = parseOptions(options, new.target.name || 'RemoteTerm')
 		const { clock, initial, logger, minRefreshInterval, name, signal } = this.#settings
 		this.#events = new Emitter(logger)
-		this.#log = new ChangeLog(name, logger)
-		this.#observer = new Observer(this.#settings)
-		this.#vitals = new Vitals(this.#settings, (status, previous) => {
-			if (status === 'stale') this.#log.stale()
-			this.#events.emit('status', { name, status, previous })
-			this.#observer.status(status, previous)
-		})
 		this.#source = new Source(this.#settings, () => this.#loop.sourceChanged())
-		const hooks = {
-			deserialize: (data: Uint8Array) => this.deserialize(data),
-			validate: (term: T) => this.validate(term),
-			put: (term: T, info: PutInfo) => this.put(term, info),
-		}
-		this.#gate = new Gate(this.#settings, this.#observer.timing(hooks))
+		this.#gate = new Gate(this.#settings, {
+			deserialize: data => this.deserialize(data),
+			validate: term => this.validate(term),
+			put: (term, info) => this.put(term, info),
+		})
+		this.#archive = new Archive(this.#settings)
+		this.#logbook = new Logbook(this.#settings, this.#events, this.#gate, this.#archive)
+		this.#recall = new Recall(name, this.#gate, this.#archive, this.#logbook.log)
 		this.#flight = new Flight(this.#settings, this.#source, this.#gate, {
 			prepare: context => this.#prepare(context),
+			fallback: error => this.#fallback(error),
 			contextOf: flightSignal => this.#contextOf(flightSignal),
 			life: this.#life.signal,
 		})
 		this.#loop = new RefreshLoop({
 			clock,
 			minInterval: minRefreshInterval,
-			run: (cancellation, trigger) =>
-				this.#observer.watch(trigger, this.#vitals, () => this.#flight.run(cancellation)),
-			nextDelay: landing => this.#recordAndSchedule(landing),
-			landed: (landing, ended) => {
-				const announce = ended ? undefined : (): void => this.#announce(landing)
-				this.#observer.landed(announce, () => this.health())
-			},
+			run: cancellation => this.#flight.run(cancellation),
+			watch: (trigger, fly) => this.#logbook.watch(trigger, fly),
+			nextDelay: landing => this.#logbook.record(landing),
+			landed: (landing, ended) => this.#logbook.announce(landing, this.#loop, ended),
 		})
 		if (initial !== undefined) {
 			this.#value = initial
-			this.#gate.held = { version: undefined, validator: undefined, digest: undefined, source: 'initial' }
-			this.#vitals.gotValue()
+			this.#gate.held = INITIAL
+			this.#logbook.vitals.gotValue()
 		}
 		if (signal?.aborted) void this.stop()
 		else signal?.addEventListener('abort', () => void this.stop(), { once: true, signal: this.#life.signal })
@@ -149,51 +146,45 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 * `start()` that is `NOT_STARTED`, after `stop()` `STOPPED`.
 	 */
 	async update(): Promise<Outcome> {
-		const { name } = this.#settings
-		if (this.#life.signal.aborted) return this.#notRun(reasonOf(this.#life.signal))
-		if (this.#starting === undefined) {
-			return this.#notRun(
-				new RemoteTermError('NOT_STARTED', `Expected ${name} to be started before it is updated`, {
-					term: name,
-				}),
-			)
-		}
-		return (await this.#loop.fly('update')).outcome
+		const refused = this.#refusesToRun()
+		return refused ?? (await this.#loop.fly('update')).outcome
+	}
+
+	/**
+	 * Returns to the value before the one in place, out of the history or from disk. What it returned from is not put in
+	 * place again until the source has moved on. Never rejects: `VERSION_UNAVAILABLE` where there is no earlier value.
+	 */
+	rollback(): Promise<Outcome> {
+		return this.#command('rollback', (context, trace) => this.#recall.rollBack(context, trace))
+	}
+
+	/**
+	 * Holds this version, whatever else the source publishes, until `unpin`; fetches it, from the history, the disk or the
+	 * source, where it is not in place. Being asked for by name, it need not pass the drift guard. Not kept beyond a
+	 * restart. Never rejects: `VERSION_UNAVAILABLE`, with everything as it was, where nobody has it.
+	 */
+	pin(version: Version): Promise<Outcome> {
+		return this.#command('pin', (context, trace) =>
+			this.#recall.pin(version, context, trace, this.#flight.askAndAdmit),
+		)
+	}
+
+	/** Lets other versions in again, and asks the source for its own at once. */
+	async unpin(): Promise<Outcome> {
+		this.#gate.unpin()
+		return this.update()
 	}
 
 	/** Resolves as soon as a value is in place, for those who start lazily. Rejects if `signal` is aborted, or the term stopped, first. */
 	async ready({ signal }: { readonly signal?: AbortSignal } = {}): Promise<this> {
-		if (this.#gate.held !== undefined) return this
-		const off: Array<() => void> = []
-		try {
-			await new Promise<void>((resolve, reject) => {
-				off.push(this.on('updated', () => resolve()))
-				for (const one of [this.#life.signal, ...(signal === undefined ? [] : [signal])]) {
-					const onAbort = (): void => reject(reasonOf(one))
-					if (one.aborted) onAbort()
-					one.addEventListener('abort', onAbort)
-					off.push(() => one.removeEventListener('abort', onAbort))
-				}
-			})
-		} finally {
-			for (const remove of off) remove()
-		}
+		const signals = signal === undefined ? [this.#life.signal] : [this.#life.signal, signal]
+		if (this.#gate.held === undefined) await firstOf(resolve => this.on('updated', resolve), signals)
 		return this
 	}
 
 	/** What a probe, a dashboard or a curious engineer wants to know. Cheap enough to be asked at every request. */
 	health(): Health {
-		const { clock, name } = this.#settings
-		const { nextAt, flying } = this.#loop
-		return {
-			name,
-			...this.#vitals.tell(),
-			version: this.version,
-			source: this.#gate.held?.source,
-			refreshing: flying,
-			nextRefreshAt: nextAt === undefined ? undefined : clock.now() + nextAt - clock.monotonic(),
-			refusedVersion: this.#gate.refusal?.version,
-		}
+		return this.#logbook.health(this.#loop)
 	}
 
 	/** Ends whatever waits, and closes the fetcher. Final and idempotent; `get()` goes on returning the last value. */
@@ -207,11 +198,13 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	}
 
 	async #start(): Promise<this> {
-		const { clock, lazyInit, name, startTimeout } = this.#settings
+		const { clock, lazyInit, name, startFrom, startTimeout } = this.#settings
 		if (this.#life.signal.aborted) throw reasonOf(this.#life.signal)
-		this.#vitals.enter('started')
+		this.#logbook.vitals.enter('started')
+		if (startFrom === 'disk-first')
+			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#restore))
 		const flight = this.#loop.fly('start')
-		if (lazyInit) return this
+		if (lazyInit || this.#gate.held?.source === 'last-known-good') return this
 
 		const limit = clock.timer(startTimeout, () =>
 			this.#loop.abort(tookTooLong(name, 'start', startTimeout, 'startTimeout')),
@@ -226,7 +219,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			return this
 		this.#loop.disarm()
 		this.#source.unwatch()
-		this.#vitals.enter('idle')
+		this.#logbook.vitals.enter('idle')
 		throw error
 	}
 
@@ -236,13 +229,35 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#events.clear()
 		this.#life.abort(reason)
 		this.#source.unwatch()
-		this.#vitals.enter('stopped')
+		this.#logbook.vitals.enter('stopped')
 		await this.#loop.end(reason)
-		if (this.#isSetUp) await this.#source.close()
+		await this.#source.close(this.#isSetUp, [this.#gate.provenance.close(), this.#archive.settled()])
 	}
 
-	async #prepare(context: FetchContext): Promise<void> {
-		if (this.#isSetUp) return
+	readonly #restore: Task<T> = (context, trace) => {
+		this.#triedDisk = true
+		return this.#recall.restore(context, trace)
+	}
+
+	/** A snapshot, once, if the source gives nothing and nothing better than the bundled value is in place. */
+	#fallback({ code }: RemoteTermError): Task<T> | undefined {
+		const source = this.#gate.held?.source
+		const hasBetter = source !== undefined && source !== 'initial'
+		const isMistake = code === 'INVALID_OPTION' || code === 'SETUP_FAILED'
+		if (hasBetter || isMistake || !this.#archive.onDisk || this.#triedDisk || this.#life.signal.aborted)
+			return undefined
+		return this.#restore
+	}
+
+	#prepare(context: FetchContext): Promise<void> {
+		this.#settingUp ??= this.#setUpOnce(context).catch((error: unknown) => {
+			this.#settingUp = undefined
+			throw error
+		})
+		return this.#settingUp
+	}
+
+	async #setUpOnce(context: FetchContext): Promise<void> {
 		const { initial, name } = this.#settings
 		try {
 			await this.setup()
@@ -251,36 +266,26 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 				cause: error,
 			})
 		}
+		if (this.#archive.onDisk) await this.#archive.open()
+		await this.#gate.provenance.recallFloor(this.#archive.snapshots(context))
 		if (initial !== undefined) await this.#gate.admitInitial(initial, context)
 		this.#isSetUp = true
 	}
 
-	/** What a flight brought back is recorded before anybody hears of it. */
-	#recordAndSchedule({ outcome, trace }: Landing<T>): number | undefined {
-		const { random } = this.#settings
-		if (outcome.status === 'failed') this.#vitals.failed(outcome.error)
-		else this.#vitals.succeeded(trace.freshness ?? {})
-		const { consecutiveFailures, freshness } = this.#vitals
-		const retryAfter = outcome.status === 'failed' ? outcome.error.retryAfter : undefined
-		return nextDelay(
-			this.#settings,
-			{ consecutiveFailures, retryAfter, freshFor: freshness.freshFor },
-			random,
-		)
+	async #command(trigger: RefreshTrigger, task: Task<T>): Promise<Outcome> {
+		const refused = this.#refusesToRun()
+		if (refused !== undefined) return refused
+		const landing = await this.#loop.flyNext(trigger, cancellation => this.#flight.run(cancellation, task))
+		return landing?.outcome ?? this.#notRun(reasonOf(this.#life.signal))
 	}
 
-	#announce({ outcome, term }: Landing<T>): void {
+	#refusesToRun(): Outcome | undefined {
 		const { name } = this.#settings
-		this.#log.note(outcome)
-		if (!this.#events.has(outcome.status)) return
-		switch (outcome.status) {
-			case 'updated':
-				return this.#events.emit('updated', { name, term: term as T, ...outcome })
-			case 'unchanged':
-				return this.#events.emit('unchanged', { name, ...outcome })
-			case 'failed':
-				return this.#events.emit('failed', { name, ...outcome })
-		}
+		if (this.#life.signal.aborted) return this.#notRun(reasonOf(this.#life.signal))
+		if (this.#starting !== undefined) return undefined
+		return this.#notRun(
+			new RemoteTermError('NOT_STARTED', `Expected ${name} to be started first`, { term: name }),
+		)
 	}
 
 	#contextOf(signal: AbortSignal): FetchContext {

@@ -65,8 +65,8 @@ export class Source {
 		this.#watch = undefined
 	}
 
-	/** Waits no longer than a fixed limit, and never rejects. */
-	async close(): Promise<void> {
+	/** Closes the fetcher, and waits for whatever else is to end with it. No longer than a fixed limit, and never rejects. */
+	async close(isOpen: boolean, others: ReadonlyArray<Promise<void>>): Promise<void> {
 		const { clock, fetcher, logger, name } = this.#settings
 		const limit = new AbortController()
 		const timer = clock.timer(CLOSE_TIMEOUT, () =>
@@ -74,12 +74,14 @@ export class Source {
 				new RemoteTermError(
 					'TIMEOUT',
 					`Expected the fetcher of ${name} to close within ${CLOSE_TIMEOUT} ms`,
-					{ term: name },
+					{
+						term: name,
+					},
 				),
 			),
 		)
 		try {
-			await untilAborted(Promise.resolve(fetcher.close?.()), limit.signal)
+			await untilAborted(Promise.all([isOpen ? fetcher.close?.() : undefined, ...others]), limit.signal)
 		} catch (error) {
 			logger.warn(`The fetcher of ${name} did not close cleanly`, { term: name, error })
 		} finally {

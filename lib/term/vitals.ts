@@ -65,6 +65,16 @@ export class Vitals {
 		this.#review()
 	}
 
+	/** A value is in place that the source confirmed long ago, perhaps to another process. */
+	restored(acceptedAt: number): void {
+		const { clock } = this.#settings
+		// A date in the future was written by a clock that was wrong.
+		const age = Math.max(0, clock.now() - acceptedAt)
+		this.#confirmed = { wall: acceptedAt, monotonic: clock.monotonic() - age }
+		this.#agesFrom = this.#confirmed.monotonic
+		this.gotValue()
+	}
+
 	succeeded(freshness: Freshness): void {
 		const { clock } = this.#settings
 		this.#confirmed = { wall: clock.now(), monotonic: clock.monotonic() }

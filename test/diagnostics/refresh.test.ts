@@ -67,6 +67,7 @@ test('a refresh is told from its beginning to its end, in one object that fills 
 	t.deepEqual(events[3]?.then, {
 		...landed,
 		blocked: { deserialize: 0, validate: 0, put: 0, notify: 0 },
+		source: 'remote',
 		consecutiveFailures: 0,
 		nextRefreshAt: startedAt + 60_000,
 	})

@@ -25,7 +25,16 @@ const doorsToNode = ['lib/digest', 'lib/inflate', 'lib/diagnostics', 'fetchers/h
 const fetcher = ['lib/core', 'lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
-const term = ['lib/core', 'lib/digest', 'lib/inflate', 'lib/diagnostics', 'lib/codecs']
+const term = [
+	'lib/core',
+	'lib/digest',
+	'lib/inflate',
+	'lib/diagnostics',
+	'lib/codecs',
+	'lib/integrity',
+	'lib/integrity/ed25519',
+	'lib/last-known-good',
+]
 const belowTheAdapters = [...new Set([...term, ...shells, 'lib/transports'])]
 
 export const laws: Laws = {
@@ -36,6 +45,9 @@ export const laws: Laws = {
 		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
 		'lib/transports': ['lib/core'],
+		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
+		'lib/integrity/ed25519': ['lib/core', 'lib/integrity'],
+		'lib/last-known-good': ['lib/core'],
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],

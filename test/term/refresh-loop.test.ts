@@ -11,17 +11,22 @@ const setup = ({
 	const flights: Array<{ land: (outcome: string) => void; signal: AbortSignal }> = []
 	const landed: string[] = []
 	const recorded: string[] = []
+	const triggers: string[] = []
 	const loop = new RefreshLoop<string>({
 		clock,
 		minInterval,
 		run: ({ signal }) => new Promise(resolve => flights.push({ land: resolve, signal })),
+		watch: (trigger, fly) => {
+			triggers.push(trigger)
+			return fly()
+		},
 		nextDelay: outcome => {
 			recorded.push(outcome)
 			return delay
 		},
 		landed: (outcome, ended) => landed.push(ended ? `${outcome}, too late` : outcome),
 	})
-	return { clock, flights, landed, loop, recorded }
+	return { clock, flights, landed, loop, recorded, triggers }
 }
 
 test('callers during a flight share it', async t => {
@@ -57,7 +62,7 @@ test('the timer begins the next flight at exactly its time', async t => {
 })
 
 test('a change of the source during a flight is followed by one more flight, and only one', async t => {
-	const { loop, flights, recorded, clock } = setup({ delay: 60_000, minInterval: 100 })
+	const { loop, flights, recorded, triggers, clock } = setup({ delay: 60_000, minInterval: 100 })
 	const flight = loop.fly('update')
 	loop.sourceChanged()
 	loop.sourceChanged()
@@ -69,6 +74,8 @@ test('a change of the source during a flight is followed by one more flight, and
 	flights[1]!.land('in time')
 	await clock.advance(59_999)
 	t.is(flights.length, 2)
+	await clock.advance(1)
+	t.deepEqual(triggers, ['update', 'change', 'schedule'])
 })
 
 test('a change of a quiet source begins a flight at once; a busy one is held to the minimum', async t => {
@@ -112,6 +119,7 @@ test('a listener that asks for another flight gets another, not the one that has
 		clock,
 		minInterval: 100,
 		run: async () => ++runs,
+		watch: (_trigger, fly) => fly(),
 		nextDelay: () => 1_000,
 		landed: outcome => {
 			if (outcome === 1) second = loop.fly('update')

@@ -1,0 +1,92 @@
+import type { Clock } from '../core/clock.ts'
+import type { Freshness, Version } from '../core/fetcher.ts'
+import type { Accepted } from './archive.ts'
+import type { Blocked } from './channels.ts'
+import type { Extent } from './drift.ts'
+import type { PutInfo, Steps } from './events.ts'
+import type { ValueSource } from './health.ts'
+
+/** What is in place. The version and the value it names are only ever replaced together. */
+export interface Held {
+	readonly version: Version | undefined
+	/** `version`, where the source gave it and so can be asked about it. */
+	readonly validator: Version | undefined
+	/** Of the bytes behind the value; `undefined` for a value that came as one. */
+	readonly digest: string | undefined
+	readonly source: ValueSource
+	readonly extent: Extent
+}
+
+/** What the subclass says. */
+export interface Hooks<T> {
+	deserialize(data: Uint8Array): T | Promise<T>
+	validate(term: T): void | Promise<void>
+	put(term: T, info: PutInfo): void | Promise<void>
+}
+
+/** What is found out on the way, so that an outcome can tell it even if it is a failure. */
+export interface Trace {
+	readonly clock: Clock
+	readonly steps: Steps
+	readonly blocked: Blocked
+	bytes?: number
+	inflatedBytes?: number
+	freshness?: Freshness
+	/** What was put in place, for the archive. */
+	accepted?: Accepted
+}
+
+export type Admission<T> =
+	| {
+			readonly status: 'updated'
+			readonly version: Version
+			readonly previousVersion: Version | undefined
+			readonly term: T
+	  }
+	| { readonly status: 'unchanged'; readonly version: Version | undefined }
+
+/** Where an answer comes from: the source itself, or the archive. */
+export type Origin =
+	| { readonly source: 'remote' }
+	| { readonly source: 'last-known-good' | 'rollback'; readonly accepted: Accepted }
+
+/** What is on its way to be held. */
+export type Candidate = Held & { readonly version: Version; readonly source: Origin['source'] }
+
+export const NO_EXTENT: Extent = { bytes: undefined, keys: undefined }
+
+/** What is held as long as there is only the bundled value. */
+export const INITIAL: Held = {
+	version: undefined,
+	validator: undefined,
+	digest: undefined,
+	source: 'initial',
+	extent: NO_EXTENT,
+}
+
+export const timed = async <Result>(
+	{ steps, clock }: Trace,
+	step: keyof Steps,
+	run: () => Promise<Result>,
+): Promise<Result> => {
+	const began = clock.monotonic()
+	try {
+		return await run()
+	} finally {
+		steps[step] = clock.monotonic() - began
+	}
+}
+
+/** Counts the time until `run` returns, be it with a promise: so long nothing else has a turn. */
+export const blocking = <Result>(
+	{ blocked, clock }: Trace,
+	part: keyof Blocked,
+	run: () => Result,
+): Result => {
+	const began = clock.monotonic()
+	try {
+		return run()
+	} finally {
+		blocked[part] = (blocked[part] ?? 0) + clock.monotonic() - began
+	}
+}

@@ -1,0 +1,210 @@
+import { messageOf, RemoteTermError } from '../core/errors.ts'
+import type { Download, Encoding, FetchContext, Version } from '../core/fetcher.ts'
+import type { SnapshotStore } from '../last-known-good/store.ts'
+import type { Settings } from './options.ts'
+
+/** A state that passed every check, in a form in which it can pass them again. */
+export interface Accepted {
+	readonly version: Version
+	readonly validator: Version | undefined
+	/** Of the bytes; `undefined` for a value that came as one. */
+	readonly digest: string | undefined
+	readonly encoding: Encoding | undefined
+	readonly sent: readonly Uint8Array[] | undefined
+	/** A value that came as one. */
+	readonly value: unknown
+	readonly publishedAt: number | undefined
+	readonly acceptedAt: number
+	/** The signature that the bytes came with. */
+	readonly envelope: string | undefined
+	/** The source forbids that it be kept beyond this process. */
+	readonly noStore: boolean
+}
+
+/** How the last attempt to save went. */
+export interface LastSave {
+	readonly savedAt: number | undefined
+	readonly error: RemoteTermError | undefined
+}
+
+type ArchiveSettings = Pick<
+	Settings<unknown>,
+	'clock' | 'history' | 'lastKnownGood' | 'logger' | 'name' | 'maxBytes'
+>
+
+/**
+ * The states that were accepted: the last few in memory, as the bytes that they came as, which are much smaller than
+ * their values; or on disk, where `lastKnownGood` names a directory.
+ */
+export class Archive {
+	lastSave: LastSave = { savedAt: undefined, error: undefined }
+	readonly #settings: ArchiveSettings
+	#store: Promise<SnapshotStore> | undefined
+	#memory: readonly Accepted[] = []
+	#saving: Promise<void> = Promise.resolve()
+	/** What waits for its turn on a disk that is slower than the source; only the newest of them matters. */
+	#next: Accepted | undefined
+
+	constructor(settings: ArchiveSettings) {
+		this.#settings = settings
+	}
+
+	/** Whether the bytes of what is accepted are to be kept. */
+	static keepsSent({ history, lastKnownGood }: Pick<ArchiveSettings, 'history' | 'lastKnownGood'>): boolean {
+		return history > 0 || lastKnownGood !== undefined
+	}
+
+	get onDisk(): boolean {
+		return this.#settings.lastKnownGood !== undefined
+	}
+
+	/** @throws `INVALID_OPTION` where this runtime has no disk */
+	async open(): Promise<void> {
+		await this.#open()
+	}
+
+	/** Never rejects: what cannot be saved costs the snapshot, not the term. */
+	remember(accepted: Accepted): void {
+		const { history } = this.#settings
+		const onDisk = this.onDisk && !accepted.noStore && accepted.sent !== undefined
+		// What is on disk need not be in memory, save the one that was accepted last: it may not be there yet.
+		this.#memory = [accepted, ...this.#memory].slice(0, onDisk ? 1 : history + 1)
+		if (!onDisk) return
+		const idle = this.#next === undefined
+		this.#next = accepted
+		if (idle) this.#saving = this.#saving.then(() => this.#saveNext())
+	}
+
+	/** Every state that can still be had, newest first. Reasons for those that cannot are logged. */
+	async *states(context: FetchContext): AsyncGenerator<Accepted, void, undefined> {
+		const seen = new Set<string>()
+		for (const accepted of this.#memory) {
+			seen.add(accepted.version)
+			yield accepted
+		}
+		for await (const accepted of this.snapshots(context)) if (!seen.has(accepted.version)) yield accepted
+	}
+
+	/** Those on disk, newest first. */
+	async *snapshots({ signal }: FetchContext): AsyncGenerator<Accepted, void, undefined> {
+		if (!this.onDisk) return
+		const { logger, name } = this.#settings
+		const store = await this.#open()
+		for await (const candidate of store.candidates({ signal })) {
+			if (candidate.status === 'skipped') {
+				const { file, reason, detail } = candidate
+				logger.warn(`A snapshot of ${name} is not used: ${detail}`, { term: name, file, reason })
+				continue
+			}
+			const { version, validator, digest, encoding, publishedAt, acceptedAt, body, meta } = candidate.snapshot
+			const envelope = typeof meta?.['envelope'] === 'string' ? meta['envelope'] : undefined
+			yield {
+				version,
+				validator,
+				digest,
+				encoding,
+				publishedAt,
+				acceptedAt,
+				envelope,
+				sent: [body],
+				value: undefined,
+				noStore: false,
+			}
+		}
+	}
+
+	/** Removes a version that must not return at the next start. */
+	async forget(version: Version, { signal }: FetchContext): Promise<void> {
+		this.#memory = this.#memory.filter(accepted => accepted.version !== version)
+		if (!this.onDisk) return
+		const { logger, name } = this.#settings
+		try {
+			await this.#saving
+			await (await this.#open()).forget(version, { signal })
+		} catch (error) {
+			logger.warn(`A snapshot of ${name} could not be removed: ${messageOf(error)}`, {
+				term: name,
+				version,
+				error,
+			})
+		}
+	}
+
+	/** Resolves when nothing is being saved. */
+	settled(): Promise<void> {
+		return this.#saving
+	}
+
+	async #saveNext(): Promise<void> {
+		const accepted = this.#next!
+		this.#next = undefined
+		const { clock, logger, name } = this.#settings
+		const { version, validator, digest, encoding, publishedAt, acceptedAt, envelope, sent } = accepted
+		try {
+			const store = await this.#open()
+			const meta = envelope === undefined ? undefined : { envelope }
+			await store.save({
+				kind: 'body',
+				version,
+				validator,
+				digest: digest!,
+				encoding,
+				publishedAt,
+				acceptedAt,
+				meta,
+				body: sent!,
+			})
+			this.lastSave = { savedAt: clock.now(), error: undefined }
+		} catch (error) {
+			const failed =
+				error instanceof RemoteTermError
+					? error
+					: new RemoteTermError('SNAPSHOT_FAILED', `Cannot save ${name}@${version}: ${messageOf(error)}`, {
+							cause: error,
+						})
+			// A disk that is full stays full for a while: one line, not one for each new version.
+			if (this.lastSave.error?.code !== failed.code)
+				logger.warn(`${name} goes on without a new snapshot: ${failed.message}`, {
+					term: name,
+					version,
+					error: failed,
+				})
+			this.lastSave = { ...this.lastSave, error: failed.withTerm(name) }
+		}
+	}
+
+	#open(): Promise<SnapshotStore> {
+		const { clock, lastKnownGood, logger, maxBytes, name } = this.#settings
+		// Loaded only where it is asked for: most terms have no disk, and some runtimes have none.
+		this.#store ??= import('#last-known-good').then(({ openSnapshots }) =>
+			openSnapshots({ maxBytes, ...lastKnownGood!, name, clock, logger }),
+		)
+		return this.#store
+	}
+}
+
+/** The state as a source would answer it, so that it takes the same way through the gate. */
+export const asDownload = ({
+	validator,
+	encoding,
+	sent,
+	value,
+	version,
+	publishedAt,
+	digest,
+}: Accepted): Download =>
+	sent === undefined
+		? { value, version, publishedAt }
+		: {
+				body: inOrder(sent),
+				version: validator,
+				encoding,
+				publishedAt,
+				...(digest !== undefined && {
+					digests: [{ algorithm: 'sha-256', value: digest, of: 'body-as-sent' }],
+				}),
+			}
+
+async function* inOrder(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
+	yield* chunks
+}

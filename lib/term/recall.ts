@@ -1,0 +1,121 @@
+import { RemoteTermError } from '../core/errors.ts'
+import type { FetchContext, Version } from '../core/fetcher.ts'
+import type { ChangeLog } from './change-log.ts'
+import type { Admission, Trace } from './admission.ts'
+import { asDownload, type Accepted, type Archive } from './archive.ts'
+import type { Task } from './flight.ts'
+import type { Gate } from './gate.ts'
+
+/** Puts states out of the archive back in place. They pass the same gate as what the source sends. */
+export class Recall<T> {
+	readonly #name: string
+	readonly #gate: Gate<T>
+	readonly #archive: Archive
+	readonly #log: ChangeLog
+
+	constructor(name: string, gate: Gate<T>, archive: Archive, log: ChangeLog) {
+		this.#name = name
+		this.#gate = gate
+		this.#archive = archive
+		this.#log = log
+	}
+
+	/** The newest snapshot that passes the gate. `unchanged` where there is none: that is no failure. */
+	async restore(context: FetchContext, trace: Trace): Promise<Admission<T>> {
+		for await (const accepted of this.#archive.snapshots(context)) {
+			try {
+				return await this.#gate.admit(asDownload(accepted), undefined, context, trace, {
+					source: 'last-known-good',
+					accepted,
+				})
+			} catch (error) {
+				if (context.signal.aborted) throw error
+				this.#log.skipped(accepted, error)
+			}
+		}
+		return { status: 'unchanged', version: this.#gate.held?.version }
+	}
+
+	/** @throws `VERSION_UNAVAILABLE` */
+	async rollBack(context: FetchContext, trace: Trace): Promise<Admission<T>> {
+		const { held } = this.#gate
+		for await (const accepted of this.#archive.states(context)) {
+			if (
+				held === undefined ||
+				accepted.version === held.version ||
+				accepted.version === this.#gate.refusal?.version
+			)
+				continue
+			const admission = await this.#bringBack(accepted, context, trace)
+			if (admission === undefined) continue
+			// Only what the source still holds could come back by itself.
+			if (held.source === 'remote') this.#gate.reject(held, 'rolled-back')
+			if (held.version !== undefined) await this.#archive.forget(held.version, context)
+			return admission
+		}
+		throw new RemoteTermError(
+			'VERSION_UNAVAILABLE',
+			`Expected ${this.#name} to have an earlier value to roll back to, found none`,
+		)
+	}
+
+	/**
+	 * Pins a version, and brings it into place from wherever it is. Leaves everything as it was where it is nowhere.
+	 *
+	 * @throws `VERSION_UNAVAILABLE`
+	 */
+	async pin(
+		version: Version,
+		context: FetchContext,
+		trace: Trace,
+		askSource: Task<T>,
+	): Promise<Admission<T>> {
+		const gate = this.#gate
+		const { held, pinned, refusal } = gate
+		gate.pinned = version
+		if (held?.version === version) return { status: 'unchanged', version }
+		try {
+			const found = await this.#find(version, context, trace)
+			if (found !== undefined) {
+				if (held?.source === 'remote') gate.reject(held, 'not-pinned')
+				return found
+			}
+			// What was refused is judged anew: being asked for by name is what may have been missing.
+			gate.refusal = undefined
+			const admission = await askSource(context, trace)
+			if (gate.held?.version === version) return admission
+			throw new RemoteTermError(
+				'VERSION_UNAVAILABLE',
+				`Expected ${this.#name}@${version} to be in the history or at the source, found it in neither`,
+			)
+		} catch (error) {
+			gate.pinned = pinned
+			gate.refusal = refusal
+			throw error
+		}
+	}
+
+	async #find(version: Version, context: FetchContext, trace: Trace): Promise<Admission<T> | undefined> {
+		for await (const accepted of this.#archive.states(context)) {
+			if (accepted.version === version) return this.#bringBack(accepted, context, trace)
+		}
+		return undefined
+	}
+
+	async #bringBack(
+		accepted: Accepted,
+		context: FetchContext,
+		trace: Trace,
+	): Promise<Admission<T> | undefined> {
+		try {
+			return await this.#gate.admit(asDownload(accepted), undefined, context, trace, {
+				source: 'rollback',
+				accepted,
+			})
+		} catch (error) {
+			if (context.signal.aborted) throw error
+			this.#log.skipped(accepted, error)
+			return undefined
+		}
+	}
+}
