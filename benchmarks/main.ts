@@ -6,7 +6,7 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { holds, type Figure } from './measure.ts'
 
-const benchmarks: Readonly<Record<string, () => Promise<{ run(): Promise<Figure[]> }>>> = {
+const benchmarks: Readonly<Record<string, () => Promise<{ run: () => Promise<Figure[]> }>>> = {
 	read: () => import('./read.ts'),
 	refresh: () => import('./refresh.ts'),
 }

@@ -89,7 +89,10 @@ const changed = async (): Promise<Figure> => {
 	const [oursMs, byHandMs] = await cpuOf(
 		[
 			{ name: 'term.update()', run: async () => expectUpdated(term) },
-			{ name: 'by hand', run: async () => (held = JSON.parse(gunzipSync(next().body) as unknown as string)) },
+			{
+				name: 'by hand',
+				run: async () => (held = JSON.parse(gunzipSync(next().body) as unknown as string) as unknown),
+			},
 		],
 		{ rounds: 9, collect: true },
 	)

@@ -25,7 +25,8 @@ const DAY = 24 * 3600 * 1000
  *   and never about another's.
  * - Content does not go back: what a source offers in another's place is taken if it was not published before what is
  *   in place. Where dates are missing, `judge` in `failover-order.ts` says what happens.
- * - A version counts as held once the term hands it in as `known`. What it could not apply is offered again.
+ * - A version counts as held once the term hands it in as `known`. What it could not apply is offered again. A term that
+ *   has refused what stepped in is told when the source of what it has in place confirms that.
  *
  * When all fail: the preferred source's code, each source's error in an `AggregateError` as the `cause`.
  */
@@ -38,6 +39,8 @@ export class FailoverFetcher implements Fetcher {
 	readonly #watches = new Set<Watch>()
 	#current = 0
 	#held: Held | undefined
+	/** What was held before that; still is, if the term has refused what it asks about now. */
+	#previous: Held | undefined
 	/** Handed to the term, and not yet heard of again. */
 	#offered: Held | undefined
 	#known: Version | undefined
@@ -88,10 +91,11 @@ export class FailoverFetcher implements Fetcher {
 		known: Version | undefined,
 		context: FetchContext,
 	): Promise<Download | NotModified> {
-		this.#recognise(known)
+		this.#recognise(known, context)
 		const held = this.#held
 		/** The first source that answered, but could have missed something. */
 		let fallback: { readonly index: number; readonly answer: NotModified } | undefined
+		let confirmed: Version | undefined
 		for (const index of this.#order(context)) {
 			const source = this.#sources[index]!
 			// Somebody has answered, so there is no need to wait for one that has just failed.
@@ -111,28 +115,34 @@ export class FailoverFetcher implements Fetcher {
 				if (taken !== undefined) return taken
 			}
 			const unchanged: NotModified = isNotModified(answer) ? answer : { notModified: true }
+			// What was held before is in place if the term has refused what it asks about.
+			if (this.#previous?.source === index && isSame(this.#previous, source.seen)) {
+				confirmed ??= markOf(source)
+			}
 			const place = standing(held, index, source.seen)
 			if (place === 'abreast' || (place === 'unknown' && (index === this.#current || wasCurrentDown))) {
 				this.#goOnWith(index, context)
-				return unchanged
+				return { ...unchanged, version: confirmed }
 			}
 			source.postpone(context)
 			fallback ??= { index, answer: unchanged }
 		}
 		if (fallback === undefined) throw this.#allFailed(context)
 		if (this.#sources[this.#current]!.failed) this.#goOnWith(fallback.index, context)
-		return fallback.answer
+		return { ...fallback.answer, version: confirmed }
 	}
 
 	async close(): Promise<void> {
-		const results = await Promise.allSettled(this.#sources.map(({ fetcher }) => fetcher.close?.()))
-		const errors = results.flatMap(result => (result.status === 'rejected' ? [result.reason] : []))
+		const results = await Promise.allSettled(this.#sources.map(async ({ fetcher }) => fetcher.close?.()))
+		const errors = results.flatMap((result): unknown[] =>
+			result.status === 'rejected' ? [result.reason] : [],
+		)
 		if (errors.length === 1) throw errors[0]
 		if (errors.length > 1) throw new AggregateError(errors, `${errors.length} sources failed to close`)
 	}
 
 	/** Finds out what the term holds. Versions we handed out and hear nothing of were not applied. */
-	#recognise(known: Version | undefined): void {
+	#recognise(known: Version | undefined, context: FetchContext): void {
 		const offered = this.#offered
 		const before = this.#known
 		this.#offered = undefined
@@ -147,6 +157,13 @@ export class FailoverFetcher implements Fetcher {
 			const candidates = [offered, this.#held, { ...this.#sources[source]!.seen, source }]
 			const met = candidates.find(one => one?.source === source && one.version === marked.version)
 			const held = { source, version: marked.version, publishedAt: met?.publishedAt }
+			const last = this.#held
+			if (known !== before && offered === undefined && last?.source !== undefined && last.source !== source) {
+				// Back at another source's version, without an offer of it: what came since was refused, and never in place.
+				this.#sources[last.source]!.seen = undefined
+				this.#goOnWith(source, context)
+			}
+			if (known !== before) this.#previous = last
 			this.#held = held
 			this.#sources[source]!.seen = held
 		} else if (known !== before || this.#held === undefined) {
@@ -238,6 +255,9 @@ export class FailoverFetcher implements Fetcher {
 		}
 	}
 }
+
+const markOf = ({ name, seen }: Source): Version | undefined =>
+	seen?.version === undefined ? undefined : mark(name, seen.version)
 
 /** A date from the future would make every other source look old for as long as that lasts. */
 const credible = (publishedAt: number | undefined, { clock }: FetchContext): number | undefined =>

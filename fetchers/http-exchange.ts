@@ -15,7 +15,7 @@ export interface Exchange {
 	/** Sent wherever a redirect leads. */
 	readonly commonHeaders: Readonly<Record<string, string>>
 	/** What makes the request to this URL conditional. */
-	precondition?(url: URL, hop: number): Precondition | undefined
+	readonly precondition?: (url: URL, hop: number) => Precondition | undefined
 }
 
 /** An answer that is no redirect, with its body still to come. */
@@ -28,7 +28,7 @@ export interface Answer {
 	readonly trusted: boolean
 	readonly limits: Limits
 	/** Gives the body up. Its connection is kept where the rest is short, and closed otherwise. */
-	discard(): Promise<void>
+	readonly discard: () => Promise<void>
 }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])

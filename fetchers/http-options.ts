@@ -1,3 +1,4 @@
+import { supportedEncodings } from '#inflate'
 import type { Dispatcher } from 'undici'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Encoding } from '../lib/core/fetcher.ts'
@@ -44,7 +45,10 @@ export interface HttpFetcherOptions {
 	readonly minRefreshInterval?: number
 	/** What the source says about freshness is cut to this many milliseconds. Default 24 h. */
 	readonly maxRefreshInterval?: number
-	/** The content codings to ask for, best first; none asks for plain bytes. Default `['gzip']`. */
+	/**
+	 * The content codings to ask for, best first; none asks for plain bytes. Default: `zstd` where this runtime can undo
+	 * it (Node 22.15, 23.8 and later) and it is not left to a `fetch`, and `gzip`.
+	 */
 	readonly acceptEncoding?: readonly Encoding[]
 }
 
@@ -82,6 +86,8 @@ const KNOWN: ReadonlyArray<keyof HttpFetcherOptions> = [
 	'acceptEncoding',
 ]
 const ENCODINGS: readonly unknown[] = ['gzip', 'deflate', 'br', 'zstd'] satisfies Encoding[]
+/** Not those that need a reason: `br` is slow to undo, and what `deflate` means has never been agreed upon. */
+const DEFAULT_ENCODINGS = (['zstd', 'gzip'] as const).filter(one => supportedEncodings.includes(one))
 
 export const parseHttpOptions = (options: HttpFetcherOptions): HttpSettings => {
 	if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
@@ -98,7 +104,7 @@ export const parseHttpOptions = (options: HttpFetcherOptions): HttpSettings => {
 		allowRedirectTo = () => true,
 		minRefreshInterval = 0,
 		maxRefreshInterval = 24 * 3_600_000,
-		acceptEncoding = ['gzip'],
+		acceptEncoding = fetch === undefined ? DEFAULT_ENCODINGS : ['gzip'],
 	} = options
 	const { url, basic } = parseUrl(options.url)
 	const ownHeaders = typeof headers === 'function' ? headers : checkedHeaders(headers)

@@ -120,11 +120,9 @@ export class S3Object implements Fetcher {
 	#downloadOf(output: GetObjectCommandOutput, context: FetchContext): DownloadedBody {
 		// In Node a body is always a Readable; an object without bytes has one that ends at once.
 		const body = output.Body as Readable
-		const release = (): void => {
-			// A body given up may still be told of its connection's end; nobody is left to hear it.
-			body.on('error', () => {})
-			body.destroy()
-		}
+		// Aborted or broken before anybody reads it, or after it was given up: what is not heard would end the process.
+		body.on('error', () => {})
+		const release = (): void => void body.destroy()
 		try {
 			const { ETag, LastModified } = output
 			const publishedAt = LastModified?.getTime()

@@ -52,6 +52,9 @@ export interface S3FetcherOptions {
  *
  * With `failoverBuckets` it is a `FailoverFetcher` over these objects, and each version is marked with its bucket:
  * `bucket@region|"etag"`. Compose one by hand for other options than the defaults.
+ *
+ * On Node 20 recent versions of the SDK warn, once for each process, that later ones will need Node 22. That is left
+ * as it is; `AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED=true` silences it.
  */
 export class S3Fetcher implements Fetcher {
 	readonly #source: Fetcher

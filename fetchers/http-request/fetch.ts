@@ -67,9 +67,9 @@ async function* chunksOf(response: Response, signal: AbortSignal): AsyncGenerato
 	let ended = false
 	try {
 		for (;;) {
-			const { done, value } = await reader.read()
-			if (done) break
-			yield value as Uint8Array
+			const chunk = await reader.read()
+			if (chunk.done) break
+			yield chunk.value as Uint8Array
 		}
 		ended = true
 	} finally {

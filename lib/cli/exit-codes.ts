@@ -56,7 +56,7 @@ export const EXIT_CODES = [
 	{
 		code: 70,
 		meaning: 'A defect of remote-term itself: please report it',
-		errors: ['NOT_STARTED', 'PUT_FAILED', 'INTERNAL'],
+		errors: ['NOT_STARTED', 'PUT_FAILED', 'WORKER_FAILED', 'INTERNAL'],
 	},
 	{ code: 130, meaning: 'Interrupted (SIGINT, ^C) before it was done', errors: [] },
 	{ code: 143, meaning: 'Terminated (SIGTERM) before it was done', errors: ['STOPPED'] },

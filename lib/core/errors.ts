@@ -8,6 +8,7 @@
  * - whoever published the data, or somebody in between: `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`
  * - the disk: `SNAPSHOT_FAILED`
  * - code of the user's that we called: `SETUP_FAILED`, `PUT_FAILED`
+ * - this machine: `WORKER_FAILED`
  * - time: `TIMEOUT`
  */
 export type ErrorCode =
@@ -57,6 +58,8 @@ export type ErrorCode =
 	| 'SNAPSHOT_FAILED'
 	| 'SETUP_FAILED'
 	| 'PUT_FAILED'
+	/** A thread of ours ended, or ran out of memory, while it worked for a term. The next refresh gets a new one. */
+	| 'WORKER_FAILED'
 	/** A limit on the whole refresh (`timeout`) or the whole start (`startTimeout`) ran out. */
 	| 'TIMEOUT'
 

@@ -1,6 +1,7 @@
 import type { Logger } from './logger.ts'
 
-export type Listener<Payload> = (payload: Payload) => void
+/** May be asynchronous. What it returns is not looked at, save for a promise that rejects. */
+export type Listener<Payload> = (payload: Payload) => unknown
 
 /**
  * A small typed emitter, in place of `node:events`, for two reasons: there a listener that throws silences those
@@ -38,8 +39,8 @@ export class Emitter<Events extends object> {
 		if (listeners === undefined) return
 		for (const listener of listeners) {
 			try {
-				// The type says void, but an async function is a listener too, and its rejection must not end the process.
-				const result: unknown = listener(payload)
+				const result = listener(payload)
+				// Its rejection must not end the process.
 				if (result instanceof Promise) result.catch((error: unknown) => this.#report(name, error))
 			} catch (error) {
 				this.#report(name, error)

@@ -58,6 +58,9 @@ export class GzipHeader {
 				if (this.#number !== (this.#crc & 0xffff))
 					throw inflateFailed('gzip', 'the checksum of a header is wrong')
 				this.#stage = 'complete'
+				return
+			case 'complete':
+				return
 		}
 	}
 
@@ -71,7 +74,7 @@ export class GzipHeader {
 	}
 
 	/** Goes on to `stage`, or to the next one after it that this header has. */
-	#enter(stage: Exclude<Stage, 'fixed'>): void {
+	#enter(stage: Exclude<Stage, 'fixed' | 'complete'>): void {
 		this.#stage = stage
 		switch (stage) {
 			case 'extra-length':

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import type { Freshness, Version } from '../core/fetcher.ts'
+import type { Encoding, Freshness, Version } from '../core/fetcher.ts'
 import type { Accepted } from './archive.ts'
 import type { Blocked } from './channels.ts'
 import type { Extent } from './drift.ts'
@@ -20,8 +20,26 @@ export interface Held {
 /** What the subclass says. */
 export interface Hooks<T> {
 	deserialize(data: Uint8Array): T | Promise<T>
+	/** In place of decompression and `deserialize`, for a term that does both elsewhere while the body arrives. */
+	readonly receive:
+		((body: AsyncIterable<Uint8Array>, info: ReceiveInfo) => Promise<ReceivedTerm<T>>) | undefined
 	validate(term: T): void | Promise<void>
 	put(term: T, info: PutInfo): void | Promise<void>
+}
+
+/** Handed to `receive` with the body, which is as it travelled; its size and digest are seen to. */
+export interface ReceiveInfo {
+	readonly encoding: Encoding | undefined
+	readonly autoDecompress: boolean
+	readonly maxInflatedBytes: number
+	/** The term and its version, for errors. */
+	readonly subject: string
+	readonly signal: AbortSignal
+}
+
+export interface ReceivedTerm<T> {
+	readonly term: T
+	readonly inflatedBytes?: number | undefined
 }
 
 /** What is found out on the way, so that an outcome can tell it even if it is a failure. */
@@ -30,7 +48,7 @@ export interface Trace {
 	readonly steps: Steps
 	readonly blocked: Blocked
 	bytes?: number
-	inflatedBytes?: number
+	inflatedBytes?: number | undefined
 	freshness?: Freshness
 	/** What was put in place, for the archive. */
 	accepted?: Accepted

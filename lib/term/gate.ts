@@ -185,11 +185,15 @@ export class Gate<T> {
 		}
 		const subject = `${name}${validator === undefined ? '' : `@${validator}`}`
 		const received = await this.#judged(validator, undefined, context, origin, () =>
-			timed(trace, 'receive', () => receive(answer, this.#settings, context, subject)),
+			timed(trace, 'receive', () =>
+				receive(answer, this.#settings, context, subject, (body, decoded) =>
+					this.#placement.read(body, answer.encoding, decoded, context, subject),
+				),
+			),
 		)
-		const { data, digest, bytes } = received
+		const { digest, bytes, result } = received
 		trace.bytes = bytes
-		trace.inflatedBytes = data.length
+		trace.inflatedBytes = result.inflatedBytes
 		assertCurrent(context)
 		const version = validator ?? `sha-256:${digest}`
 
@@ -208,13 +212,13 @@ export class Gate<T> {
 			validator,
 			digest,
 			source: origin.source,
-			extent: { bytes: data.length, keys: undefined },
+			extent: { bytes: result.inflatedBytes, keys: undefined },
 		}
 		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
 
 		return this.#judged(validator, digest, context, origin, async () => {
 			const proof = await this.#prove(answer, received, context, subject, origin)
-			const value = await timed(trace, 'deserialize', () => this.#placement.deserialize(data, subject, trace))
+			const value = await timed(trace, 'deserialize', () => result.toTerm(trace))
 			const admission = await this.#place(value, candidate, context, trace, origin)
 			if (origin.source !== 'rollback') this.provenance.floor = proof.floor ?? this.provenance.floor
 			trace.accepted = {
@@ -247,7 +251,7 @@ export class Gate<T> {
 
 	#prove(
 		answer: DownloadedBody,
-		{ digests }: Received,
+		{ digests }: Pick<Received<unknown>, 'digests'>,
 		context: FetchContext,
 		subject: string,
 		origin: Origin,

@@ -1,6 +1,6 @@
 import { reasonOf } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
-import type { FetchContext } from '../core/fetcher.ts'
+import type { Encoding, FetchContext } from '../core/fetcher.ts'
 import { checkAgainst } from '../core/standard-schema.ts'
 import {
 	blocking,
@@ -15,6 +15,13 @@ import {
 import { checkDrift, countKeys } from './drift.ts'
 import type { PutInfo } from './events.ts'
 import type { Settings } from './options.ts'
+import { inflateAll, type DecodedDigest } from './receive.ts'
+
+/** A body that has been read, and has yet to become a value. */
+export interface Readied<T> {
+	readonly inflatedBytes: number | undefined
+	toTerm(trace: Trace): Promise<T>
+}
 
 /**
  * The value half of the gate: deserialize → validate → drift → put (one swap) → commit the version. What is held changes
@@ -37,7 +44,25 @@ export class Placement<T> {
 		await this.#put(initial, INITIAL, context)
 	}
 
-	async deserialize(data: Uint8Array, subject: string, trace: Trace): Promise<T> {
+	/** Reads a body to its end, into something that a value can be made of. */
+	async read(
+		body: AsyncIterable<Uint8Array>,
+		encoding: Encoding | undefined,
+		decoded: DecodedDigest,
+		{ signal }: FetchContext,
+		subject: string,
+	): Promise<Readied<T>> {
+		const { autoDecompress, maxInflatedBytes } = this.#settings
+		if (this.#hooks.receive !== undefined) {
+			const info = { encoding, autoDecompress, maxInflatedBytes, subject, signal }
+			const { term, inflatedBytes } = await this.#hooks.receive(body, info)
+			return { inflatedBytes, toTerm: async () => term }
+		}
+		const data = await inflateAll(body, encoding, this.#settings, subject, decoded)
+		return { inflatedBytes: data.length, toTerm: trace => this.#deserialize(data, subject, trace) }
+	}
+
+	async #deserialize(data: Uint8Array, subject: string, trace: Trace): Promise<T> {
 		try {
 			return await blocking(trace, 'deserialize', () => this.#hooks.deserialize(data))
 		} catch (error) {

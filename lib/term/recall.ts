@@ -12,6 +12,7 @@ export class Recall<T> {
 	readonly #gate: Gate<T>
 	readonly #archive: Archive
 	readonly #log: ChangeLog
+	#triedDisk = false
 
 	constructor(name: string, gate: Gate<T>, archive: Archive, log: ChangeLog) {
 		this.#name = name
@@ -21,19 +22,26 @@ export class Recall<T> {
 	}
 
 	/** The newest snapshot that passes the gate. `unchanged` where there is none: that is no failure. */
-	async restore(context: FetchContext, trace: Trace): Promise<Admission<T>> {
+	readonly restore: Task<T> = async (context, trace) => {
+		this.#triedDisk = true
 		for await (const accepted of this.#archive.snapshots(context)) {
 			try {
-				return await this.#gate.admit(asDownload(accepted), undefined, context, trace, {
-					source: 'last-known-good',
-					accepted,
-				})
+				const origin = { source: 'last-known-good', accepted } as const
+				return await this.#gate.admit(asDownload(accepted), undefined, context, trace, origin)
 			} catch (error) {
 				if (context.signal.aborted) throw error
 				this.#log.skipped(accepted, error)
 			}
 		}
 		return { status: 'unchanged', version: this.#gate.held?.version }
+	}
+
+	/** A snapshot, once, if the source gives nothing and nothing better than the bundled value is in place. */
+	fallback({ code }: RemoteTermError): Task<T> | undefined {
+		const source = this.#gate.held?.source
+		const hasBetter = source !== undefined && source !== 'initial'
+		const isMistake = code === 'INVALID_OPTION' || code === 'SETUP_FAILED'
+		return hasBetter || isMistake || !this.#archive.onDisk || this.#triedDisk ? undefined : this.restore
 	}
 
 	/** @throws `VERSION_UNAVAILABLE` */

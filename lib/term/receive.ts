@@ -2,7 +2,7 @@ import { createSha256 } from '#digest'
 import { inflate } from '#inflate'
 import { collect } from '../core/bytes.ts'
 import { RemoteTermError } from '../core/errors.ts'
-import type { DownloadedBody, FetchContext } from '../core/fetcher.ts'
+import type { DownloadedBody, Encoding, FetchContext } from '../core/fetcher.ts'
 import type { Digest } from '../digest/digest.ts'
 import { inflateDetected } from '../inflate/detect.ts'
 import { createDigestCheck, type DigestCheck } from '../integrity/digest-check.ts'
@@ -17,9 +17,9 @@ export interface ReceiveLimits {
 	readonly digestDecoded: boolean
 }
 
-/** A body that came through whole. */
-export interface Received {
-	readonly data: Uint8Array
+/** A body that came through whole, and what was made of it on the way. */
+export interface Received<Result> {
+	readonly result: Result
 	/** As it travelled, before any decompression. */
 	readonly bytes: number
 	/** SHA-256 of the same, in hexadecimal. */
@@ -30,47 +30,62 @@ export interface Received {
 	readonly sent: readonly Uint8Array[] | undefined
 }
 
+/** Where `read` puts the digest of the bytes without their content coding. */
+export interface DecodedDigest {
+	hex?: string
+}
+
 /**
- * The byte half of the gate: size budget → digest → decompress, all while the body arrives, so that nothing too large
- * is ever held and nothing stalls. The value half (deserialize → validate → put → commit) is the term's.
+ * The byte half of the gate: size budget → digest, while the body arrives and `read` makes of it what it makes of it, so
+ * that nothing too large is ever held. The value half (deserialize → validate → put → commit) is `Placement`'s.
  */
-export const receive = async (
+export const receive = async <Result>(
 	download: DownloadedBody,
-	limits: ReceiveLimits,
+	limits: Pick<ReceiveLimits, 'maxBytes' | 'keepSent'>,
 	context: FetchContext,
 	subject: string,
-): Promise<Received> => {
-	const { encoding } = download
+	read: (body: AsyncIterable<Uint8Array>, decoded: DecodedDigest) => Promise<Result>,
+): Promise<Received<Result>> => {
 	const meter = new Meter(download, limits, context, subject)
+	const decoded: DecodedDigest = {}
 	try {
-		let stream: AsyncIterable<Uint8Array> = meter.read()
-		const decoded = encoding !== undefined && limits.digestDecoded ? createSha256() : undefined
-		if (encoding !== undefined) stream = inflate(stream, encoding, limits)
-		if (decoded !== undefined) stream = digesting(stream, decoded)
-		if (limits.autoDecompress) stream = inflateDetected(stream, limits)
-		const data = await collect(stream)
+		const result = await read(meter.read(), decoded)
 		const digest = await meter.digest()
-		const digests = decoded === undefined ? [digest] : [digest, await decoded.hex()]
-		const received = { data, bytes: meter.received, digest, digests, sent: meter.sent }
-		if (data.length === 0) {
-			throw new RemoteTermError(
-				'EMPTY_BODY',
-				`Expected ${subject} to have content, got ${received.bytes === 0 ? 'no bytes' : `${received.bytes} bytes that inflate to none`}`,
-			)
-		}
-		return received
+		const digests = decoded.hex === undefined ? [digest] : [digest, decoded.hex]
+		return { result, bytes: meter.received, digest, digests, sent: meter.sent }
 	} catch (error) {
 		// The iteration may not have begun, or may hang in a source that does not heed the signal.
 		giveUp(download)
 		// The decompressor does not know what it inflates.
 		if (
 			error instanceof RemoteTermError &&
-			(error.code === 'INFLATE_FAILED' || error.code === 'INFLATED_TOO_LARGE')
+			(error.code === 'INFLATE_FAILED' || error.code === 'INFLATED_TOO_LARGE') &&
+			!error.message.includes(subject)
 		) {
 			throw new RemoteTermError(error.code, `${subject}: ${error.message}`, { cause: error.cause })
 		}
 		throw error
 	}
+}
+
+/** Decompresses while the body arrives, so that nothing stalls, and collects what comes of it. */
+export const inflateAll = async (
+	body: AsyncIterable<Uint8Array>,
+	encoding: Encoding | undefined,
+	limits: ReceiveLimits,
+	subject: string,
+	decoded: DecodedDigest,
+): Promise<Uint8Array> => {
+	const digest = encoding !== undefined && limits.digestDecoded ? createSha256() : undefined
+	let stream = body
+	if (encoding !== undefined) stream = inflate(stream, encoding, limits)
+	if (digest !== undefined) stream = digesting(stream, digest)
+	if (limits.autoDecompress) stream = inflateDetected(stream, limits)
+	const data = await collect(stream)
+	if (digest !== undefined) decoded.hex = await digest.hex()
+	if (data.length === 0)
+		throw new RemoteTermError('EMPTY_BODY', `Expected ${subject} to have content, got none`)
+	return data
 }
 
 async function* digesting(stream: AsyncIterable<Uint8Array>, digest: Digest): AsyncIterable<Uint8Array> {
@@ -99,7 +114,7 @@ class Meter {
 
 	constructor(
 		download: DownloadedBody,
-		{ maxBytes, keepSent }: ReceiveLimits,
+		{ maxBytes, keepSent }: Pick<ReceiveLimits, 'maxBytes' | 'keepSent'>,
 		context: FetchContext,
 		subject: string,
 	) {

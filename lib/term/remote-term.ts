@@ -7,7 +7,7 @@ import type { Outcome, PutInfo, TermEvents } from './events.ts'
 import type { RefreshTrigger } from './channels.ts'
 import { firstOf } from './first-of.ts'
 import { Flight, tookTooLong, type Landing, type Task } from './flight.ts'
-import { INITIAL } from './admission.ts'
+import { INITIAL, type ReceivedTerm, type ReceiveInfo } from './admission.ts'
 import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
 import { Logbook } from './logbook.ts'
@@ -54,7 +54,6 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	#stopping: Promise<void> | undefined
 	#settingUp: Promise<void> | undefined
 	#isSetUp = false
-	#triedDisk = false
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: RemoteTermOptions<T>) {
@@ -64,6 +63,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#source = new Source(this.#settings, () => this.#loop.sourceChanged())
 		this.#gate = new Gate(this.#settings, {
 			deserialize: data => this.deserialize(data),
+			receive: this.receive === undefined ? undefined : (body, info) => this.receive!(body, info),
 			validate: term => this.validate(term),
 			put: (term, info) => this.put(term, info),
 		})
@@ -72,7 +72,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#recall = new Recall(name, this.#gate, this.#archive, this.#logbook.log)
 		this.#flight = new Flight(this.#settings, this.#source, this.#gate, {
 			prepare: context => this.#prepare(context),
-			fallback: error => this.#fallback(error),
+			fallback: error => (this.#life.signal.aborted ? undefined : this.#recall.fallback(error)),
 			contextOf: flightSignal => this.#contextOf(flightSignal),
 			life: this.#life.signal,
 		})
@@ -98,6 +98,14 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	/** How bytes, decompressed, become a value. What it throws is reported as `DESERIALIZE_FAILED`. */
 	protected abstract deserialize(data: Uint8Array): T | Promise<T>
+
+	/**
+	 * Where it exists, it is called in place of decompression and `deserialize`, with the body as it travels. What it
+	 * throws is the refresh's error, unchanged.
+	 *
+	 * @internal
+	 */
+	protected receive?(body: AsyncIterable<Uint8Array>, info: ReceiveInfo): Promise<ReceivedTerm<T>>
 
 	/** Throw to refuse a value that `schema` has let through: `VALIDATION_FAILED`. */
 	protected validate(_term: T): void | Promise<void> {}
@@ -202,7 +210,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		if (this.#life.signal.aborted) throw reasonOf(this.#life.signal)
 		this.#logbook.vitals.enter('started')
 		if (startFrom === 'disk-first')
-			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#restore))
+			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#recall.restore))
 		const flight = this.#loop.fly('start')
 		if (lazyInit || this.#gate.held?.source === 'last-known-good') return this
 
@@ -232,21 +240,6 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#logbook.vitals.enter('stopped')
 		await this.#loop.end(reason)
 		await this.#source.close(this.#isSetUp, [this.#gate.provenance.close(), this.#archive.settled()])
-	}
-
-	readonly #restore: Task<T> = (context, trace) => {
-		this.#triedDisk = true
-		return this.#recall.restore(context, trace)
-	}
-
-	/** A snapshot, once, if the source gives nothing and nothing better than the bundled value is in place. */
-	#fallback({ code }: RemoteTermError): Task<T> | undefined {
-		const source = this.#gate.held?.source
-		const hasBetter = source !== undefined && source !== 'initial'
-		const isMistake = code === 'INVALID_OPTION' || code === 'SETUP_FAILED'
-		if (hasBetter || isMistake || !this.#archive.onDisk || this.#triedDisk || this.#life.signal.aborted)
-			return undefined
-		return this.#restore
 	}
 
 	#prepare(context: FetchContext): Promise<void> {

@@ -7,7 +7,7 @@ import { json } from '../../lib/codecs/index.ts'
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 const refused = (t: ExecutionContext, data: Uint8Array): RemoteTermError =>
-	t.throws(() => json(data), { instanceOf: RemoteTermError, code: 'DESERIALIZE_FAILED' })
+	t.throws(() => json<unknown>(data), { instanceOf: RemoteTermError, code: 'DESERIALIZE_FAILED' })
 
 test('json reads what JSON.stringify writes', t => {
 	fc.assert(

@@ -5,7 +5,7 @@ import { RemoteTermError } from '../../lib/core/errors.ts'
 import { msgpack } from '../../lib/codecs/index.ts'
 
 const refused = (t: ExecutionContext, data: Uint8Array, message = /MessagePack/): RemoteTermError =>
-	t.throws(() => msgpack(data), { instanceOf: RemoteTermError, code: 'DESERIALIZE_FAILED', message })
+	t.throws(() => msgpack<unknown>(data), { instanceOf: RemoteTermError, code: 'DESERIALIZE_FAILED', message })
 
 const hex = (digits: string): Uint8Array => Uint8Array.from(Buffer.from(digits.replaceAll(' ', ''), 'hex'))
 
@@ -134,7 +134,7 @@ test('Claims of more elements than there are bytes are refused before anything i
 test('Nesting is limited to 512 levels', t => {
 	const nested = (depth: number): Uint8Array =>
 		Uint8Array.from([...new Array<number>(depth).fill(0x91), 0xc0])
-	t.notThrows(() => msgpack(nested(512)))
+	t.notThrows(() => msgpack<unknown>(nested(512)))
 	refused(t, nested(513), /512 levels/)
 	refused(t, nested(1_000_000), /512 levels/)
 	refused(t, hex('81 a161'.repeat(100_000)), /512 levels/)

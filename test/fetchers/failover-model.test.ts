@@ -18,7 +18,10 @@ type Step =
 	| { readonly do: 'break-body'; readonly source: number }
 	| { readonly do: 'heal'; readonly source: number }
 	| { readonly do: 'wait'; readonly ms: number }
-	| { readonly do: 'refresh'; readonly refuse: boolean }
+	| { readonly do: 'refresh'; readonly refuse: Refusal }
+
+/** A term that cannot apply content forgets about it, or remembers its version and asks about that from then on. */
+type Refusal = 'no' | 'forgotten' | 'remembered'
 
 const SOURCES = 3
 const source = fc.nat(SOURCES - 1)
@@ -33,7 +36,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 		weight: 8,
 		arbitrary: fc.record({
 			do: fc.constant('refresh'),
-			refuse: fc.integer({ min: 0, max: 5 }).map(n => n === 0),
+			refuse: fc.oneof(
+				{ weight: 10, arbitrary: fc.constant('no' as const) },
+				{ weight: 2, arbitrary: fc.constantFrom('forgotten' as const, 'remembered' as const) },
+			),
 		}),
 	},
 )
@@ -54,6 +60,8 @@ class World {
 	readonly #dated: boolean
 	latest = 1
 	known: Version | undefined
+	/** What was refused last, and is asked about in place of `known`. */
+	refused: Version | undefined
 	/** The generation that the term holds; 0 for none. */
 	held = 0
 
@@ -107,18 +115,27 @@ class World {
 		this.sources[index]!.bodyTrouble = undefined
 	}
 
-	async refresh(refuse = false): Promise<'failed' | 'unchanged' | 'updated' | 'refused'> {
+	async refresh(refuse: Refusal = 'no'): Promise<'failed' | 'unchanged' | 'updated' | 'refused'> {
+		const asked = this.refused ?? this.known
 		let text: string
 		let version: Version | undefined
 		try {
-			const answer = await this.fetcher.downloadIfChanged(this.known, this.context)
-			if (isNotModified(answer)) return 'unchanged'
+			const answer = await this.fetcher.downloadIfChanged(asked, this.context)
+			if (isNotModified(answer)) {
+				if (this.refused !== undefined && (answer.version ?? asked) !== this.known) return 'refused'
+				this.refused = undefined
+				return 'unchanged'
+			}
 			version = answer.version
 			text = await textOf(answer)
 		} catch {
 			return 'failed'
 		}
-		if (refuse) return 'refused'
+		if (refuse !== 'no') {
+			if (refuse === 'remembered') this.refused = version
+			return 'refused'
+		}
+		this.refused = undefined
 		this.known = version
 		this.held = Number(text.split(' ')[1])
 		return 'updated'
@@ -177,7 +194,7 @@ test('whether they do or not: own validators only, no needless requests, no fals
 				if (world.sources.every(({ trouble: fault }) => fault !== undefined) && outcome !== 'failed') {
 					throw new Error(`No source answers, but the refresh ${outcome}`)
 				}
-				if (outcome === 'unchanged' && world.known === undefined) {
+				if (outcome === 'unchanged' && world.held === 0) {
 					throw new Error('Nothing is held, and that is said to be unchanged')
 				}
 				if (world.sources.some(({ openBodies }) => openBodies !== 0)) throw new Error('A body was left open')

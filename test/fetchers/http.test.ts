@@ -4,6 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { Server } from 'node:http'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import * as zlib from 'node:zlib'
 import test from 'ava'
 import { Agent, ProxyAgent } from 'undici'
 import { HttpFetcher } from '../../fetchers/http.ts'
@@ -13,6 +14,7 @@ import { RemoteTermError } from '../../lib/core/errors.ts'
 import { isNotModified } from '../../lib/core/fetcher.ts'
 import { context } from '../support/context.ts'
 import { serve, serveRaw } from '../support/serve.ts'
+import { RatesTerm } from '../support/terms.ts'
 import { asBody, creator, everythingIn, refused, textOf } from './http-suite.ts'
 
 const create = creator({})
@@ -289,6 +291,31 @@ test('no encoding at all asks for plain bytes', async t => {
 	t.is(await textOf(await fetcher.download(context())), 'identity')
 })
 
+const { zstdCompressSync } = zlib as { zstdCompressSync?: (data: string) => Uint8Array }
+
+test('what this Node can undo is asked for, its best coding first', async t => {
+	let asked: string | undefined
+	const { url } = await serve(t, (request, response) => {
+		asked = request.headers['accept-encoding']
+		const best = asked?.split(', ')[0]
+		const content = '{"EUR":1}'
+		response
+			.writeHead(200, { 'content-encoding': best })
+			.end(best === 'zstd' ? zstdCompressSync!(content) : zlib.gzipSync(content))
+	})
+	const term = new RatesTerm({ fetcher: new HttpFetcher({ url }), refreshInterval: null })
+	t.teardown(() => term.stop())
+	await term.start()
+	t.is(asked, zstdCompressSync === undefined ? 'gzip' : 'zstd, gzip')
+	t.deepEqual(term.get(), { EUR: 1 })
+})
+
+test('what a given fetch can undo is unknown, so gzip alone is asked for', async t => {
+	const { url } = await serve(t, (request, response) => response.end(request.headers['accept-encoding']))
+	const fetcher = await create(t, { url, fetch })
+	t.is(await textOf(await fetcher.download(context())), 'gzip')
+})
+
 test('only the Node client imports what a runtime without Node lacks', async t => {
 	const built = dirname(fileURLToPath(import.meta.resolve('../../fetchers/http.js')))
 	const files = (await readdir(built, { recursive: true })).filter(file => /^http.*\.js$/.test(file))
@@ -296,6 +323,6 @@ test('only the Node client imports what a runtime without Node lacks', async t =
 	for (const file of files) {
 		if (file === 'http-request/undici.js') continue
 		const imports = (await readFile(`${built}/${file}`, 'utf8')).match(/from '[^.][^']*'/g) ?? []
-		for (const one of imports) t.regex(one, /'(#http-request|http-cache-semantics)'/, file)
+		for (const one of imports) t.regex(one, /'(#http-request|#inflate|http-cache-semantics)'/, file)
 	}
 })

@@ -25,7 +25,7 @@ test('gzip and zstd are known by their magic bytes', t => {
 		[[0x78, 0x9c], undefined],
 		[[0x7b, 0x7d], undefined],
 	]
-	for (const [head, encoding] of cases) t.is(detectEncoding(Uint8Array.from(head)), encoding, `[${head}]`)
+	for (const [head, encoding] of cases) t.is(detectEncoding(Uint8Array.from(head)), encoding, head.join(' '))
 })
 
 test('gzip is inflated, even if it comes byte by byte', async t => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import type { ExecutionContext } from 'ava'
+import type { Lifetime } from './lifetime.ts'
 import { checkSignature, type Credentials } from './s3-signature.ts'
 import { serve } from './serve.ts'
 
@@ -50,7 +50,7 @@ const XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 const KEPT = ['content-encoding', 'content-type', 'x-amz-checksum-crc32', 'x-amz-checksum-sha256']
 
 /**
- * S3 in small, over real HTTP: path-style GET, HEAD and PUT, conditional, ranged and versioned; signed requests only;
+ * S3 in small, over real HTTP: path-style GET, HEAD, PUT and DELETE, conditional, ranged and versioned; signed requests only;
  * faults on command.
  */
 export class S3Server {
@@ -63,6 +63,7 @@ export class S3Server {
 	readonly #faults: Fault[] = []
 	readonly #sockets = new Set<Socket>()
 	#versions = 0
+	#openAnswers = 0
 
 	constructor(url: URL, server: Server, credentials: Credentials) {
 		this.url = url.origin
@@ -75,6 +76,11 @@ export class S3Server {
 
 	get openSockets(): number {
 		return this.#sockets.size
+	}
+
+	/** Answers that have neither ended nor been given up. */
+	get openAnswers(): number {
+		return this.#openAnswers
 	}
 
 	/** The statuses of all answers so far, in order. */
@@ -124,6 +130,8 @@ export class S3Server {
 		}
 		this.requests.push(seen)
 		response.on('finish', () => (seen.status = response.statusCode))
+		this.#openAnswers++
+		response.on('close', () => this.#openAnswers--)
 		const body = await buffer(request)
 		const fault = this.#faults.shift() ?? this.down
 		const refusal = checkSignature(request, this.credentials)
@@ -136,7 +144,10 @@ export class S3Server {
 		else {
 			const [, bucket = '', key = ''] = /^\/([^/]+)\/?(.*)$/.exec(seen.path) ?? []
 			if (request.method === 'PUT') this.#store(request, response, { bucket, key, body })
-			else this.#retrieve(request, response, { bucket, key, version: searchParams.get('versionId'), fault })
+			else if (request.method === 'DELETE') {
+				this.#bucket(bucket).delete(key)
+				response.writeHead(204).end()
+			} else this.#retrieve(request, response, { bucket, key, version: searchParams.get('versionId'), fault })
 		}
 	}
 
@@ -251,13 +262,12 @@ const sendError = (
 
 /** Gone with the test. */
 export const serveS3 = async (
-	t: ExecutionContext,
+	t: Lifetime,
 	credentials: Credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not-much-of-a-secret' },
 ): Promise<S3Server> => {
-	let server: S3Server | undefined
 	const served = await serve(t, (request, response) => {
-		server!.answer(request, response).catch(error => response.destroy(error as Error))
+		server.answer(request, response).catch((error: unknown) => response.destroy(error as Error))
 	})
-	server = new S3Server(served.url, served.server, credentials)
+	const server = new S3Server(served.url, served.server, credentials)
 	return server
 }

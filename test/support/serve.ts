@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
-import type { ExecutionContext } from 'ava'
+import type { Lifetime } from './lifetime.ts'
 
 /** A real HTTP server on loopback, on a port of its own, gone with the test. */
 export const serve = async (
-	t: ExecutionContext,
+	t: Lifetime,
 	listener: RequestListener,
 ): Promise<{ url: URL; server: Server }> => {
 	const server = createHttpServer(listener).listen(0, '127.0.0.1')
@@ -19,7 +19,7 @@ export const serve = async (
 
 /** A TCP server that speaks as raw as the test wants it to: half answers, wrong lengths, silence. */
 export const serveRaw = async (
-	t: ExecutionContext,
+	t: Lifetime,
 	onConnection: (socket: Socket) => void,
 ): Promise<{ url: URL }> => {
 	const sockets = new Set<Socket>()

@@ -1,0 +1,253 @@
+import { crc32 } from 'node:zlib'
+import { RemoteTermError } from '../core/errors.ts'
+import {
+	aligned,
+	FORMAT_VERSION,
+	Head,
+	HEAD_BYTES,
+	KEY_DEAD,
+	KEY_LENGTH,
+	KEY_NUMBER,
+	MAGIC,
+	MAX_FIELDS,
+	MAX_SEGMENTS,
+	RECORD_HEADER,
+	SEGMENT_BYTES,
+	SEGMENT_SHIFT,
+	UNIT_MASK,
+} from './layout.ts'
+import { readPlain, type Words } from './row-reader.ts'
+
+/** The sections of an image, over shared memory: what is posted between threads, and written to disk one by one. */
+export interface ImageParts {
+	readonly head: Uint8Array<SharedArrayBuffer>
+	readonly index: Uint8Array<SharedArrayBuffer>
+	readonly segments: ReadonlyArray<Uint8Array<SharedArrayBuffer>>
+}
+
+export interface Segment {
+	readonly bytes: Buffer
+	readonly view: DataView
+}
+
+const damaged = (what: string): RemoteTermError =>
+	new RemoteTermError('DESERIALIZE_FAILED', `Expected a packed table, found ${what}`)
+
+/** An image as a thread sees it: its own views of memory that all share. Opening one costs microseconds at any size. */
+export class Image implements Words {
+	readonly parts: ImageParts
+	readonly rowCount: number
+	readonly seed0: number
+	readonly seed1: number
+	readonly slots: number
+	readonly index: Uint32Array
+	readonly segments: readonly Segment[]
+	readonly shapes: ReadonlyArray<readonly string[]>
+	readonly wordCount: number
+	readonly #words: Array<string | undefined>
+	readonly #wordTable: Uint32Array
+	readonly #vocabulary: Segment
+
+	/** Trusts the parts as far as memory safety does not need otherwise; `imageFromBytes` is for those from elsewhere. */
+	constructor(parts: ImageParts) {
+		this.parts = parts
+		const { head, index, segments } = parts
+		const words = wordsOf(head)
+		if (words[0] !== MAGIC[0] || words[1] !== MAGIC[1]) throw damaged('something else (magic)')
+		if (words[Head.version] !== FORMAT_VERSION)
+			throw damaged(`one of format version ${words[Head.version]}, not ${FORMAT_VERSION}`)
+		this.rowCount = words[Head.rowCount]!
+		this.slots = words[Head.slots]!
+		this.seed0 = words[Head.seed0]! | 0
+		this.seed1 = words[Head.seed1]! | 0
+		this.index = wordsOf(index)
+		this.segments = segments.map(segmentOf)
+		this.#vocabulary = segmentOf(head)
+		const from = vocabularyAt(segments.length)
+		const to = from + words[Head.vocabularyBytes]!
+		this.wordCount = words[from / 4]!
+		this.#wordTable = words.subarray(from / 4 + 1, from / 4 + 2 + this.wordCount)
+		this.#words = new Array<string | undefined>(this.wordCount)
+		const shapesAt = this.#wordTable[this.wordCount] ?? to
+		this.shapes = checkedShapes(readPlain(this.#vocabulary, shapesAt, to, NO_WORDS))
+	}
+
+	/** In bytes, of all sections. */
+	get byteLength(): number {
+		const { head, index, segments } = this.parts
+		return segments.reduce((sum, { byteLength }) => sum + byteLength, head.byteLength + index.byteLength)
+	}
+
+	get words(): string[] {
+		return Array.from(this.#words, (_, id) => this.word(id))
+	}
+
+	word(id: number): string {
+		return this.#words[id] ?? this.#decodeWord(id)
+	}
+
+	#decodeWord(id: number): string {
+		if (id >= this.wordCount) throw damaged('a row with a word that is not in its vocabulary')
+		const [from, to] = [this.#wordTable[id]!, this.#wordTable[id + 1]!]
+		const { bytes } = this.#vocabulary
+		// Not by `readPlain`: a row may be half read, and its state is the reader's.
+		const word =
+			bytes[from] === 0 ? bytes.toString('latin1', from + 1, to) : bytes.toString('utf16le', from + 1, to)
+		this.#words[id] = word
+		return word
+	}
+}
+
+const NO_WORDS: Words = {
+	shapes: [],
+	word() {
+		throw damaged('a word within the vocabulary')
+	},
+}
+
+const checkedShapes = (value: unknown): ReadonlyArray<readonly string[]> => {
+	const isShape = (names: unknown): boolean =>
+		Array.isArray(names) &&
+		names.length <= MAX_FIELDS &&
+		names.every(name => typeof name === 'string' && name !== '__proto__')
+	if (!Array.isArray(value) || !value.every(isShape)) throw damaged('a vocabulary that is none')
+	return value as string[][]
+}
+
+export const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Array =>
+	new Uint32Array(buffer, byteOffset, byteLength >>> 2)
+
+const segmentOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Segment => ({
+	bytes: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength),
+	view: new DataView(buffer, byteOffset, byteLength),
+})
+
+/** Where the vocabulary begins within the head. */
+export const vocabularyAt = (segments: number): number => HEAD_BYTES + segments * 8
+
+/** Computes all checksums, and writes them into the head: the last act of whoever makes an image. */
+export const seal = ({ head, index, segments }: ImageParts): void => {
+	const words = wordsOf(head)
+	words[Head.indexCrc] = crc32(index)
+	words[Head.vocabularyCrc] = crc32(head.subarray(vocabularyAt(segments.length)))
+	segments.forEach((segment, i) => {
+		words[Head.table + i * 2] = segment.byteLength
+		words[Head.table + i * 2 + 1] = crc32(segment)
+	})
+	words[Head.headCrc] = headCrc(head, segments.length)
+}
+
+const headCrc = (head: Uint8Array, segments: number): number =>
+	crc32(head.subarray(HEAD_BYTES, vocabularyAt(segments)), crc32(head.subarray(0, Head.headCrc * 4)))
+
+/** The sections one after the other: what a file of this table contains. No copies. */
+export const imageChunks = ({
+	head,
+	index,
+	segments,
+}: ImageParts): ReadonlyArray<Uint8Array<SharedArrayBuffer>> => [head, index, ...segments]
+
+/**
+ * An image from bytes that come from elsewhere. Everything is checked before a row is read: checksums, lengths, that
+ * each slot points at the beginning of a live record, and each live record has its slot.
+ *
+ * Bytes that begin at a multiple of 8 within a `SharedArrayBuffer` are used where they are; others are copied once.
+ *
+ * @throws `DESERIALIZE_FAILED`
+ */
+export const imageFromBytes = (given: Uint8Array): Image => {
+	const bytes = shared(given)
+	if (bytes.length < HEAD_BYTES) throw damaged(`only ${bytes.length} bytes`)
+	const words = wordsOf(bytes.subarray(0, bytes.length & ~3))
+	if (words[0] !== MAGIC[0] || words[1] !== MAGIC[1]) throw damaged('something else (magic)')
+	if (words[Head.version] !== FORMAT_VERSION)
+		throw damaged(`one of format version ${words[Head.version]}, not ${FORMAT_VERSION}`)
+	const count = words[Head.segments]!
+	if (count > MAX_SEGMENTS || vocabularyAt(count) > bytes.length) throw damaged('an impossible segment count')
+	if (headCrc(bytes, count) !== words[Head.headCrc]) throw damaged('a damaged head (CRC-32)')
+
+	let at = 0
+	const take = (length: number): Uint8Array<SharedArrayBuffer> => {
+		if (length > bytes.length - at) throw damaged(`${bytes.length} bytes, fewer than its head says`)
+		const section = bytes.subarray(at, at + length)
+		at += length
+		return section
+	}
+	const head = take(aligned(vocabularyAt(count) + words[Head.vocabularyBytes]!))
+	const index = take(words[Head.slots]! * 8)
+	const segments: Array<Uint8Array<SharedArrayBuffer>> = []
+	for (let i = 0; i < count; i++) {
+		const length = words[Head.table + i * 2]!
+		if (length % 8 !== 0 || length > SEGMENT_BYTES) throw damaged('an impossible segment length')
+		segments.push(take(length))
+	}
+	if (at !== bytes.length) throw damaged(`${bytes.length} bytes, more than the ${at} that its head says`)
+	if (crc32(head.subarray(vocabularyAt(count))) !== words[Head.vocabularyCrc])
+		throw damaged('a damaged vocabulary (CRC-32)')
+	if (crc32(index) !== words[Head.indexCrc]) throw damaged('a damaged index (CRC-32)')
+	segments.forEach((segment, i) => {
+		if (crc32(segment) !== words[Head.table + i * 2 + 1]) throw damaged('a damaged segment (CRC-32)')
+	})
+	checkVocabulary(head, count)
+	const image = new Image({ head, index, segments })
+	checkRecords(image)
+	return image
+}
+
+const shared = (bytes: Uint8Array): Uint8Array<SharedArrayBuffer> => {
+	if (bytes.buffer instanceof SharedArrayBuffer && bytes.byteOffset % 8 === 0)
+		return bytes as Uint8Array<SharedArrayBuffer>
+	const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+	copy.set(bytes)
+	return copy
+}
+
+const checkVocabulary = (head: Uint8Array, segments: number): void => {
+	const words = wordsOf(head)
+	const from = vocabularyAt(segments)
+	const to = from + words[Head.vocabularyBytes]!
+	const count = words[from / 4]
+	if (count === undefined || from + 8 + count * 4 > to) throw damaged('a vocabulary that is none')
+	let previous = from + 8 + count * 4
+	for (let id = 0; id <= count; id++) {
+		const at = words[from / 4 + 1 + id]!
+		if (at < previous || at > to) throw damaged('a vocabulary that is none')
+		previous = at
+	}
+}
+
+const checkRecords = ({ index, rowCount, segments, slots }: Image): void => {
+	if (rowCount > slots || (slots > 0 && rowCount === slots)) throw damaged('an index without a free slot')
+	// A bit for each unit at which a live record begins, cleared again by the slot that points there.
+	const starts = segments.map(({ bytes }) => new Uint8Array((bytes.length >>> 6) + 1))
+	let live = 0
+	segments.forEach(({ bytes, view }, i) => {
+		let at = 0
+		while (at < bytes.length) {
+			if (at + RECORD_HEADER > bytes.length) throw damaged('a record outside its segment')
+			const length = view.getUint32(at, true)
+			const info = view.getUint32(at + 4, true)
+			const keyLength = info & KEY_LENGTH
+			if (length < RECORD_HEADER + keyLength + 1 || at + length > bytes.length)
+				throw damaged('a record outside its segment')
+			if ((info & KEY_NUMBER) !== 0 && keyLength !== 8) throw damaged('a key of an impossible length')
+			if ((info & KEY_DEAD) === 0) {
+				live++
+				starts[i]![at >>> 6]! |= 1 << ((at >>> 3) & 7)
+			}
+			at += aligned(length)
+		}
+	})
+	if (live !== rowCount) throw damaged(`${live} rows, not the ${rowCount} that its head says`)
+	for (let slot = 0; slot < slots * 2; slot += 2) {
+		const address = index[slot + 1]!
+		if (address === 0) continue
+		live--
+		const bits = starts[(address - 1) >>> SEGMENT_SHIFT]
+		const unit = (address - 1) & UNIT_MASK
+		const bit = 1 << (unit & 7)
+		if (bits === undefined || (bits[unit >>> 3]! & bit) === 0) throw damaged('a slot that points at no row')
+		bits[unit >>> 3]! &= ~bit
+	}
+	if (live !== 0) throw damaged('a row without its slot')
+}
