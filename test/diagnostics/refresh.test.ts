@@ -183,7 +183,7 @@ test('the time that our code and the user’s keep the event loop is told by its
 		},
 		validate: async () => {
 			busy(16)
-			await null
+			await Promise.resolve()
 			busy(32)
 		},
 	})
@@ -203,7 +203,7 @@ test('an override of put counts until it gives its promise back', async t => {
 		protected override deserialize = String
 		protected override async put(): Promise<void> {
 			now += 8
-			await null
+			await Promise.resolve()
 			now += 100
 		}
 	}
@@ -227,7 +227,7 @@ test('what runs within a refresh sees the stores that are bound to its start', a
 	const seen: Array<string | undefined> = []
 	const { term } = await started('stored', undefined, {
 		deserialize: async data => {
-			await null
+			await Promise.resolve()
 			seen.push(store.getStore())
 			return data
 		},

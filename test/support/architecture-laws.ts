@@ -56,6 +56,8 @@ export const laws: Laws = {
 		'lib/publisher': ['lib/core'],
 		'lib/hub': ['lib/core'],
 
+		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],
+
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
 		'lib/testing': ['lib/core', 'lib/transports'],
 
@@ -98,6 +100,7 @@ export const laws: Laws = {
 		'./transports/broadcast-channel': /^lib\/transports\/broadcast-channel\.ts$/,
 		'./transports/nats': /^lib\/transports\/nats\.ts$/,
 		'./gateway': /^lib\/gateway\/index\.ts$/,
+		'./metrics': /^lib\/metrics\/index\.ts$/,
 		'./testing': /^lib\/testing\/index\.ts$/,
 	},
 	maxLines: 300,
