@@ -1,6 +1,6 @@
 import type { RemoteTermError } from '../../lib/core/errors.ts'
 import type { Health } from '../../lib/term/health.ts'
-import { isWhole } from './document.ts'
+import { isWhole, type Document } from './document.ts'
 import type { Allowed } from './faults.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -36,8 +36,8 @@ export interface Step {
 	readonly allowed?: Allowed | undefined
 	/** Consecutive failures so far, by the harness's own count. */
 	readonly failures?: number
-	/** How often the source was asked, where only the term asks. */
-	readonly asked?: number
+	/** The source itself has said that it changed, and so wants to be asked, whatever it had said before. */
+	readonly told?: boolean
 	/** Set once the faults are over: how many refreshes were enough, or `false` for more than the bound. */
 	readonly caughtUpAfter?: number | false
 	/** Set after a stop. */
@@ -54,11 +54,15 @@ export interface Left {
 	readonly asked?: number
 }
 
+const keyOf = ({ serial, checksum }: Document): string => `${serial}-${checksum}`
+
 /** What a term has shown so far. */
 export class Journal {
 	readonly publisher: Publisher
 	/** The edition that was served last, as its place in the publisher's log; `-1` for none. */
 	position = -1
+	readonly #places = new Map<string, number[]>()
+	#indexed = 0
 
 	constructor(publisher: Publisher) {
 		this.publisher = publisher
@@ -67,10 +71,12 @@ export class Journal {
 	/** The places of a document in the log. A value that is not whole, or that nobody published, has none. */
 	placesOf(value: unknown): readonly number[] {
 		if (!isWhole(value)) return []
-		const { serial, checksum } = value
-		return this.publisher.log.flatMap(({ document }, place) =>
-			document.serial === serial && document.checksum === checksum ? [place] : [],
-		)
+		const { log } = this.publisher
+		for (; this.#indexed < log.length; this.#indexed++) {
+			const { document } = log[this.#indexed]!
+			this.#places.set(keyOf(document), [...(this.#places.get(keyOf(document)) ?? []), this.#indexed])
+		}
+		return this.#places.get(keyOf(value)) ?? []
 	}
 }
 
@@ -192,7 +198,8 @@ export const failsAsAllowed: Law = {
 export const patient: Law = {
 	name: 'patient',
 	says: 'A source that says when to come back is left alone until then',
-	judge({ phase, reported, after: { health, now } }) {
+	judge({ phase, reported, told = false, after: { health, now } }) {
+		if (told) return null
 		const wait = reported?.error?.retryAfter
 		if (phase !== 'running' || wait === undefined || health?.nextRefreshAt === undefined) return null
 		const planned = health.nextRefreshAt - now!

@@ -85,7 +85,7 @@ export const inTime = async <Result>(
 	done.catch(() => {})
 	while (pending) {
 		await Promise.race([done.catch(() => {}), new Promise(resolve => void setImmediate(resolve))])
-		if (pending && isSilent()) await clock.advance(5_000)
+		if (pending && isSilent()) await clock.advance(clock.nextTimerIn ?? 0)
 	}
 	return done
 }
