@@ -14,6 +14,8 @@ export interface Reported {
 /** All that can be seen of a term from outside at one moment. What a contestant does not tell is left out. */
 export interface Sight {
 	readonly value: unknown
+	/** What the value was when it was seen, in case that it is changed in place. */
+	readonly mark?: string
 	/** Values that were seen in place since the last sight, newest last. */
 	readonly seen?: readonly unknown[]
 	readonly version?: string | undefined
@@ -87,7 +89,7 @@ export interface Law {
 	judge(step: Step, journal: Journal): string | undefined | null
 }
 
-const nameOf = (value: unknown): string => {
+export const nameOf = (value: unknown): string => {
 	if (value === undefined) return 'nothing'
 	if (isWhole(value)) return `document ${value.serial}`
 	const text = JSON.stringify(value) ?? typeof value
@@ -164,7 +166,7 @@ export const outcomeAgrees: Law = {
 	judge({ act, reported, before, after }) {
 		if (act !== 'refresh' || reported === undefined) return null
 		const { status, error, version } = reported
-		const swapped = before.value !== after.value
+		const swapped = before.value !== after.value || before.mark !== after.mark
 		if (status === 'updated' && !swapped) return 'updated is reported, but get() returns what it did'
 		if (status !== 'updated' && swapped)
 			return `${status} is reported, but get() went from ${nameOf(before.value)} to ${nameOf(after.value)}`

@@ -4,7 +4,7 @@ import { faults, type Allowed, type Fault, type SourceKind } from './faults.ts'
 import { examine, Journal, type Breach, type Sight, type Step, type Tally } from './laws.ts'
 import { Publisher } from './publisher.ts'
 import { Random } from './random.ts'
-import { makeTerm, SETTINGS, type DocumentTerm, type MakeTerm } from './subject.ts'
+import { makeTerm, SETTINGS, type Subject, type MakeTerm } from './subject.ts'
 import { inTime, Witness } from './witness.ts'
 import type { Scope, World, WorldOptions } from './world.ts'
 import { FailoverWorld } from './worlds/failover.ts'
@@ -134,7 +134,7 @@ class Run implements CellReport {
 	readonly outcomes: string[] = []
 	readonly tally: Tally = new Map()
 	readonly #world: World
-	readonly #term: DocumentTerm
+	readonly #term: Subject
 	readonly #clock: FakeClock
 	readonly #fault: Fault
 	readonly #witness: Witness
@@ -144,7 +144,7 @@ class Run implements CellReport {
 	#failures = 0
 	#listenerThrows = false
 
-	constructor(world: World, term: DocumentTerm, clock: FakeClock, fault: Fault) {
+	constructor(world: World, term: Subject, clock: FakeClock, fault: Fault) {
 		this.#world = world
 		this.#term = term
 		this.#clock = clock

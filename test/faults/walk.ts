@@ -5,7 +5,7 @@ import { examine, Journal, type Breach, type Reported, type Sight, type Tally } 
 import { openWorld } from './matrix.ts'
 import { Publisher } from './publisher.ts'
 import { Random } from './random.ts'
-import { makeTerm, SETTINGS, type DocumentTerm, type MakeTerm } from './subject.ts'
+import { makeTerm, SETTINGS, type Subject, type MakeTerm } from './subject.ts'
 import { inTime, Witness } from './witness.ts'
 import type { Scope, World } from './world.ts'
 
@@ -58,7 +58,7 @@ export const walk = async (options: WalkOptions, scope: Scope): Promise<WalkRepo
 
 interface Ground {
 	readonly world: World
-	readonly term: DocumentTerm
+	readonly term: Subject
 	readonly clock: FakeClock
 	readonly random: Random
 	readonly withStaleness: boolean
