@@ -45,9 +45,9 @@ export const mistakes = {
 	'gzip-of-nothing': () => gzipSync(''),
 	/** A valid document, and more of it than is wanted. */
 	oversize: publisher => gzipSync(publisher.written(publisher.unpublished(2 * MAX_BYTES))),
-	/** A valid document, followed by 8 MiB of blanks. */
+	/** A valid document, followed by 1 MiB of blanks. */
 	bomb: publisher =>
-		gzipSync(Buffer.concat([publisher.written(publisher.unpublished()), Buffer.alloc(8 * 2 ** 20, ' ')])),
+		gzipSync(Buffer.concat([publisher.written(publisher.unpublished()), Buffer.alloc(2 ** 20, ' ')])),
 } as const satisfies Record<string, (publisher: Publisher) => Buffer>
 
 export type Mistake = keyof typeof mistakes

@@ -1,6 +1,6 @@
 import type { RemoteTermError } from '../../lib/core/errors.ts'
 import type { Health } from '../../lib/term/health.ts'
-import { isWhole } from './document.ts'
+import { isWhole, type Document } from './document.ts'
 import type { Allowed } from './faults.ts'
 import type { Publisher } from './publisher.ts'
 
@@ -14,6 +14,8 @@ export interface Reported {
 /** All that can be seen of a term from outside at one moment. What a contestant does not tell is left out. */
 export interface Sight {
 	readonly value: unknown
+	/** What the value was when it was seen, in case that it is changed in place. */
+	readonly mark?: string
 	/** Values that were seen in place since the last sight, newest last. */
 	readonly seen?: readonly unknown[]
 	readonly version?: string | undefined
@@ -36,8 +38,8 @@ export interface Step {
 	readonly allowed?: Allowed | undefined
 	/** Consecutive failures so far, by the harness's own count. */
 	readonly failures?: number
-	/** How often the source was asked, where only the term asks. */
-	readonly asked?: number
+	/** The source itself has said that it changed, and so wants to be asked, whatever it had said before. */
+	readonly told?: boolean
 	/** Set once the faults are over: how many refreshes were enough, or `false` for more than the bound. */
 	readonly caughtUpAfter?: number | false
 	/** Set after a stop. */
@@ -54,11 +56,15 @@ export interface Left {
 	readonly asked?: number
 }
 
+const keyOf = ({ serial, checksum }: Document): string => `${serial}-${checksum}`
+
 /** What a term has shown so far. */
 export class Journal {
 	readonly publisher: Publisher
 	/** The edition that was served last, as its place in the publisher's log; `-1` for none. */
 	position = -1
+	readonly #places = new Map<string, number[]>()
+	#indexed = 0
 
 	constructor(publisher: Publisher) {
 		this.publisher = publisher
@@ -67,10 +73,12 @@ export class Journal {
 	/** The places of a document in the log. A value that is not whole, or that nobody published, has none. */
 	placesOf(value: unknown): readonly number[] {
 		if (!isWhole(value)) return []
-		const { serial, checksum } = value
-		return this.publisher.log.flatMap(({ document }, place) =>
-			document.serial === serial && document.checksum === checksum ? [place] : [],
-		)
+		const { log } = this.publisher
+		for (; this.#indexed < log.length; this.#indexed++) {
+			const { document } = log[this.#indexed]!
+			this.#places.set(keyOf(document), [...(this.#places.get(keyOf(document)) ?? []), this.#indexed])
+		}
+		return this.#places.get(keyOf(value)) ?? []
 	}
 }
 
@@ -81,7 +89,7 @@ export interface Law {
 	judge(step: Step, journal: Journal): string | undefined | null
 }
 
-const nameOf = (value: unknown): string => {
+export const nameOf = (value: unknown): string => {
 	if (value === undefined) return 'nothing'
 	if (isWhole(value)) return `document ${value.serial}`
 	const text = JSON.stringify(value) ?? typeof value
@@ -158,7 +166,7 @@ export const outcomeAgrees: Law = {
 	judge({ act, reported, before, after }) {
 		if (act !== 'refresh' || reported === undefined) return null
 		const { status, error, version } = reported
-		const swapped = before.value !== after.value
+		const swapped = before.value !== after.value || before.mark !== after.mark
 		if (status === 'updated' && !swapped) return 'updated is reported, but get() returns what it did'
 		if (status !== 'updated' && swapped)
 			return `${status} is reported, but get() went from ${nameOf(before.value)} to ${nameOf(after.value)}`
@@ -192,7 +200,8 @@ export const failsAsAllowed: Law = {
 export const patient: Law = {
 	name: 'patient',
 	says: 'A source that says when to come back is left alone until then',
-	judge({ phase, reported, after: { health, now } }) {
+	judge({ phase, reported, told = false, after: { health, now } }) {
+		if (told) return null
 		const wait = reported?.error?.retryAfter
 		if (phase !== 'running' || wait === undefined || health?.nextRefreshAt === undefined) return null
 		const planned = health.nextRefreshAt - now!

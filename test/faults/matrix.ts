@@ -4,7 +4,7 @@ import { faults, type Allowed, type Fault, type SourceKind } from './faults.ts'
 import { examine, Journal, type Breach, type Sight, type Step, type Tally } from './laws.ts'
 import { Publisher } from './publisher.ts'
 import { Random } from './random.ts'
-import { makeTerm, SETTINGS, type DocumentTerm, type MakeTerm } from './subject.ts'
+import { makeTerm, SETTINGS, type Subject, type MakeTerm } from './subject.ts'
 import { inTime, Witness } from './witness.ts'
 import type { Scope, World, WorldOptions } from './world.ts'
 import { FailoverWorld } from './worlds/failover.ts'
@@ -85,6 +85,17 @@ export interface CellReport {
 	readonly tally: Tally
 }
 
+/** These end without a trace in the source: its newest edition stays what it was all the time. */
+const TRANSIENT: ReadonlySet<string> = new Set([
+	'damage',
+	'unframed-half',
+	'short',
+	'reset',
+	'silence',
+	'throw',
+])
+/** What was refused for its content is judged again after an hour; and then it is a refresh until it is. */
+const HOUR = 3_600_000 + 2 * SETTINGS.refreshInterval
 const DAY = 24 * 3_600_000
 /** When the faults are over, one refresh may still meet a connection that they have broken. */
 const REFRESHES_TO_CATCH_UP = 3
@@ -123,19 +134,22 @@ class Run implements CellReport {
 	readonly outcomes: string[] = []
 	readonly tally: Tally = new Map()
 	readonly #world: World
-	readonly #term: DocumentTerm
+	readonly #term: Subject
 	readonly #clock: FakeClock
 	readonly #fault: Fault
 	readonly #witness: Witness
 	readonly #journal: Journal
+	readonly #isTransient: boolean
+	#patience = 0
 	#failures = 0
 	#listenerThrows = false
 
-	constructor(world: World, term: DocumentTerm, clock: FakeClock, fault: Fault) {
+	constructor(world: World, term: Subject, clock: FakeClock, fault: Fault) {
 		this.#world = world
 		this.#term = term
 		this.#clock = clock
 		this.#fault = fault
+		this.#isTransient = TRANSIENT.has(fault.does.act)
 		this.#journal = new Journal(world.publisher)
 		term.on('updated', () => {
 			if (this.#listenerThrows) throw new Error('This listener always throws')
@@ -152,7 +166,7 @@ class Run implements CellReport {
 			if (state === 'lazy') await this.#startLazily()
 			for (const way of ['update', 'timer', 'twice'] as const) await this.#refresh(way, this.#allowed)
 		}
-		await this.#end()
+		if (state !== 'cold') await this.#end()
 		await this.#catchUp()
 		await this.#stopInFlight()
 	}
@@ -172,9 +186,14 @@ class Run implements CellReport {
 		await this.#world.serve()
 	}
 
+	/**
+	 * A source that lied has to tell something new to be believed again. What was only damaged on its way, or met code
+	 * that threw, must get in although its name does not change any more.
+	 */
 	async #end(): Promise<void> {
 		this.#term.trouble = undefined
-		this.#world.publisher.publish()
+		if (this.#isTransient) this.#patience = HOUR
+		else this.#world.publisher.publish()
 		await this.#world.serve()
 	}
 
@@ -214,9 +233,15 @@ class Run implements CellReport {
 
 	async #startColdly(): Promise<void> {
 		await this.#start()
-		if (this.#term.get() !== undefined) return this.#refresh('timer', this.#allowed)
+		if (this.#term.get() !== undefined) {
+			await this.#refresh('timer', this.#allowed)
+			return this.#end()
+		}
 		await this.#start()
 		await this.#end()
+		// What was refused twice is not asked for again so soon.
+		const { refusedVersion } = this.#term.health()
+		if (refusedVersion !== undefined && this.#isTransient) await this.#clock.advance(HOUR)
 		return this.#start('success')
 	}
 
@@ -260,8 +285,9 @@ class Run implements CellReport {
 	async #catchUp(): Promise<void> {
 		const { publisher } = this.#world
 		const isThere = (): boolean => this.#journal.placesOf(this.#term.get()).includes(publisher.log.length - 1)
+		const until = this.#clock.monotonic() + this.#patience
 		let refreshes = 0
-		while (!isThere() && refreshes < REFRESHES_TO_CATCH_UP) {
+		while (!isThere() && (refreshes < REFRESHES_TO_CATCH_UP || this.#clock.monotonic() < until)) {
 			await this.#refresh('timer', undefined)
 			refreshes++
 		}

@@ -33,7 +33,13 @@ export class DocumentTerm extends RemoteTerm<Document> {
 	}
 }
 
-export type MakeTerm = (options: RemoteTermOptions<Document>) => DocumentTerm
+/** As much of a term as the harness touches, so that others can stand in for it. */
+export type Subject = Pick<DocumentTerm, 'get' | 'on' | 'update' | 'stop' | 'health' | 'trouble'> & {
+	readonly version: string | undefined
+	start(): Promise<unknown>
+}
+
+export type MakeTerm = (options: RemoteTermOptions<Document>) => Subject
 
 export const makeTerm: MakeTerm = options => new DocumentTerm(options)
 

@@ -5,7 +5,7 @@ import { examine, Journal, type Breach, type Reported, type Sight, type Tally } 
 import { openWorld } from './matrix.ts'
 import { Publisher } from './publisher.ts'
 import { Random } from './random.ts'
-import { makeTerm, SETTINGS, type DocumentTerm, type MakeTerm } from './subject.ts'
+import { makeTerm, SETTINGS, type Subject, type MakeTerm } from './subject.ts'
 import { inTime, Witness } from './witness.ts'
 import type { Scope, World } from './world.ts'
 
@@ -58,7 +58,7 @@ export const walk = async (options: WalkOptions, scope: Scope): Promise<WalkRepo
 
 interface Ground {
 	readonly world: World
-	readonly term: DocumentTerm
+	readonly term: Subject
 	readonly clock: FakeClock
 	readonly random: Random
 	readonly withStaleness: boolean
@@ -130,9 +130,9 @@ class Walk {
 		const { term, world, clock } = this.#ground
 		this.#note(name)
 		count(this.#faults, name)
-		if (does.act === 'jump') clock.jump(does.by)
-		else if (does.act === 'throw') {
-			if (does.in !== 'listener') term.trouble = does.in
+		if (does.act === 'jump' || does.act === 'throw') {
+			if (does.act === 'jump') clock.jump(does.by)
+			else if (does.in !== 'listener') term.trouble = does.in
 			world.publisher.publish()
 			await world.serve()
 		} else await world.misbehave(does)
@@ -156,7 +156,7 @@ class Walk {
 	}
 
 	async #refresh(allowed: Allowed | undefined): Promise<void> {
-		const { term, clock, random, world } = this.#ground
+		const { term, random, world } = this.#ground
 		const before = this.#witness.look()
 		const way = random.next()
 		if (way < 0.4) await this.#untilDue()
@@ -168,9 +168,9 @@ class Walk {
 				// The source speaks up while it is asked: one more refresh has to follow.
 				tell?.call(world)
 				if (tell !== undefined) {
-					this.#record(before, await this.#landing(), allowed)
+					this.#record(before, await this.#landing(), allowed, true)
 					const again = this.#witness.look()
-					await clock.advance(Math.max(0, again.health!.nextRefreshAt! - clock.now()))
+					await this.#untilDue()
 					return this.#record(again, await this.#landing(), allowed)
 				}
 			}
@@ -234,13 +234,15 @@ class Walk {
 		return landing
 	}
 
-	#record(before: Sight, reported: Reported, allowed: Allowed | undefined): void {
+	/** @param told The source has asked to be asked again soon. */
+	#record(before: Sight, reported: Reported, allowed: Allowed | undefined, told = false): void {
 		this.#step++
 		this.#failures = reported.status === 'failed' ? this.#failures + 1 : 0
-		const told = reported.error?.code ?? reported.status
-		count(this.#outcomes, told)
-		this.#note(told)
-		this.#examine({ act: 'refresh', phase: 'running', before, reported, allowed, failures: this.#failures })
+		const outcome = reported.error?.code ?? reported.status
+		count(this.#outcomes, outcome)
+		this.#note(outcome)
+		const failures = this.#failures
+		this.#examine({ act: 'refresh', phase: 'running', before, reported, allowed, failures, told })
 	}
 
 	#examine(step: Omit<Parameters<typeof examine>[0], 'after'>): void {

@@ -1,15 +1,15 @@
 import type { Outcome, TermEvents } from '../../lib/term/events.ts'
 import type { FakeClock } from '../../lib/testing/fake-clock.ts'
 import type { Document } from './document.ts'
-import type { Sight } from './laws.ts'
-import type { DocumentTerm } from './subject.ts'
+import { nameOf, type Sight } from './laws.ts'
+import type { Subject } from './subject.ts'
 
 const LANDINGS = ['updated', 'unchanged', 'failed'] as const
 type Landing = TermEvents<Document>[(typeof LANDINGS)[number]]
 
 /** Watches a term under a fake clock: what it returns, what it reports, and when. */
 export class Witness {
-	readonly term: DocumentTerm
+	readonly term: Subject
 	readonly clock: FakeClock
 	/** What was called since it was last asked for. */
 	readonly #calls: string[] = []
@@ -17,7 +17,7 @@ export class Witness {
 	readonly #landings: Landing[] = []
 	#onLanding: (() => void) | undefined
 
-	constructor(term: DocumentTerm, clock: FakeClock) {
+	constructor(term: Subject, clock: FakeClock) {
 		this.term = term
 		this.clock = clock
 		for (const name of LANDINGS) {
@@ -36,6 +36,7 @@ export class Witness {
 		const { term, clock } = this
 		return {
 			value: term.get(),
+			mark: nameOf(term.get()),
 			seen: this.#seen.splice(0),
 			version: term.version,
 			health: term.health(),
@@ -85,7 +86,7 @@ export const inTime = async <Result>(
 	done.catch(() => {})
 	while (pending) {
 		await Promise.race([done.catch(() => {}), new Promise(resolve => void setImmediate(resolve))])
-		if (pending && isSilent()) await clock.advance(5_000)
+		if (pending && isSilent()) await clock.advance(clock.nextTimerIn ?? 0)
 	}
 	return done
 }

@@ -114,6 +114,7 @@ export class HttpWorld implements World {
 			case 'new-tags':
 			case 'not-modified':
 				return
+			default:
 		}
 		publisher.publish()
 		this.#show(publisher.newest)
@@ -157,6 +158,7 @@ export class HttpWorld implements World {
 				return this.#send(response, bytes, {}, undefined)
 			case 'new-tags':
 				return this.#send(response, bytes, { etag: this.publisher.rename().etag }, undefined)
+			default:
 		}
 		const headers = { etag, 'last-modified': new Date(publishedAt).toUTCString() }
 		if (!always && this.lastCondition === etag) return void response.writeHead(304, headers).end()

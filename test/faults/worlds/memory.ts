@@ -134,6 +134,7 @@ export class MemoryWorld implements World, Fetcher {
 				return this.#deliver(bytes, undefined, undefined, signal)
 			case 'new-tags':
 				return this.#deliver(bytes, this.publisher.rename().etag, undefined, signal)
+			default:
 		}
 		if (!always && known !== undefined && known === etag) return { notModified: true }
 		return this.#deliver(bytes, etag, behaviour, signal)

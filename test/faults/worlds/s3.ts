@@ -26,11 +26,10 @@ export class S3World implements World {
 	}
 
 	static async open(scope: Scope, options: WorldOptions): Promise<S3World> {
-		let server: S3Server | undefined
 		const listener = await Listener.open(scope, (request, response) => {
-			server!.answer(request, response).catch((error: unknown) => response.destroy(error as Error))
+			server.answer(request, response).catch((error: unknown) => response.destroy(error as Error))
 		})
-		server = new S3Server(new URL(`http://127.0.0.1:${listener.port}`), listener.server, CREDENTIALS)
+		const server = new S3Server(new URL(`http://127.0.0.1:${listener.port}`), listener.server, CREDENTIALS)
 		return new S3World(options, listener, server)
 	}
 
