@@ -220,7 +220,7 @@ export class Gate<T> {
 			const proof = await this.#prove(answer, received, context, subject, origin)
 			const value = await timed(trace, 'deserialize', () => result.toTerm())
 			const admission = await this.#place(value, candidate, context, trace, origin)
-			if (origin.source !== 'rollback') this.provenance.floor = proof.floor ?? this.provenance.floor
+			this.provenance.raiseFloor(proof.floor)
 			trace.accepted = {
 				...candidate,
 				encoding: answer.encoding,
@@ -256,8 +256,8 @@ export class Gate<T> {
 		subject: string,
 		origin: Origin,
 	): Promise<Proof> {
-		// The floor is no bar to an operator's own rollback, and an attacker has no hand in that.
-		const floor: VersionFloor | undefined = origin.source === 'rollback' ? undefined : this.provenance.floor
+		// No bar to what is ours already: an operator's own rollback, or an older snapshot where the newest will not do.
+		const floor: VersionFloor | undefined = origin.source === 'remote' ? this.provenance.floor : undefined
 		const envelope = origin.source === 'remote' ? undefined : (origin.accepted.envelope ?? '')
 		return this.provenance.check(digests, answer, context, subject, { envelope, floor })
 	}
