@@ -43,13 +43,36 @@ export class Provenance {
 	}
 
 	/**
+	 * What can be said of the bytes without looking elsewhere.
+	 *
 	 * @param digests SHA-256 in hexadecimal, as they travelled and without their content coding: one of them must be right.
+	 * @throws `DIGEST_MISMATCH`
+	 */
+	checkDigest(digests: readonly string[], answer: DownloadedBody, subject: string): void {
+		const { integrity } = this.#settings
+		if (integrity?.digest !== undefined && !digests.includes(integrity.digest)) {
+			throw new RemoteTermError(
+				'DIGEST_MISMATCH',
+				`Expected ${subject} to have the sha-256 ${integrity.digest} (integrity.digest), got ${digests.join(' and ')}`,
+			)
+		}
+		if (integrity?.requireDigest && (answer.digests ?? []).length === 0) {
+			throw new RemoteTermError(
+				'DIGEST_MISMATCH',
+				`Expected the source of ${subject} to send a digest along (integrity.requireDigest), got none`,
+			)
+		}
+	}
+
+	/**
+	 * What is said of the bytes by what lies beside them, and so can change while they stay.
+	 *
+	 * @param digests As for `checkDigest`.
 	 * @param envelope The signature that the bytes came with, where they come from the archive; `''` for none.
 	 * @throws `DIGEST_MISMATCH`, `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`, or what a fetcher throws
 	 */
-	async check(
+	async checkBeside(
 		digests: readonly string[],
-		answer: DownloadedBody,
 		context: FetchContext,
 		subject: string,
 		{
@@ -58,27 +81,15 @@ export class Provenance {
 		}: { readonly envelope?: string | undefined; readonly floor?: VersionFloor | undefined },
 	): Promise<Proof> {
 		const { integrity, name, clock } = this.#settings
-		if (integrity === undefined) return { envelope: undefined, floor: undefined }
-		if (integrity.digest !== undefined && !digests.includes(integrity.digest)) {
-			throw new RemoteTermError(
-				'DIGEST_MISMATCH',
-				`Expected ${subject} to have the sha-256 ${integrity.digest} (integrity.digest), got ${digests.join(' and ')}`,
-			)
-		}
-		if (integrity.requireDigest && (answer.digests ?? []).length === 0) {
-			throw new RemoteTermError(
-				'DIGEST_MISMATCH',
-				`Expected the source of ${subject} to send a digest along (integrity.requireDigest), got none`,
-			)
-		}
 		if (this.#checksum !== undefined && envelope === undefined)
 			await this.#checkChecksum(this.#checksum, digests, context, subject)
-		if (integrity.publicKeys === undefined) return { envelope: undefined, floor: undefined }
+		if (integrity?.publicKeys === undefined) return { envelope: undefined, floor: undefined }
 
 		const { createKeyRing } = await import('../integrity/keys.ts')
 		const { verifyEnvelope } = await import('../integrity/signature.ts')
 		const keys = await (this.#keys ??= createKeyRing(integrity.publicKeys))
-		const archived = envelope === undefined || envelope === '' ? undefined : new TextEncoder().encode(envelope)
+		const archived =
+			envelope === undefined || envelope === '' ? undefined : new TextEncoder().encode(envelope)
 		const signature = envelope === undefined ? await this.#signature!.read(context) : archived
 		const verified = await verifyEnvelope(signature, { name, digest: digests, keys, floor, now: clock.now() })
 		return { envelope: new TextDecoder().decode(signature), floor: verified.floor }
