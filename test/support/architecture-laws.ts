@@ -64,12 +64,12 @@ export const laws: Laws = {
 		'lib/testing': ['lib/core', 'lib/transports'],
 
 		'fetchers/static': fetcher,
-		'fetchers/http': fetcher,
+		'fetchers/http': [...fetcher, 'lib/integrity'],
 		'fetchers/http-request': ['lib/core'],
 		'fetchers/file': fetcher,
 		'fetchers/failover': fetcher,
 		'fetchers/nats': fetcher,
-		'fetchers/s3': [...fetcher, 'fetchers/failover'],
+		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
 		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
