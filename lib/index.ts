@@ -1,5 +1,5 @@
 export { RemoteTermError, type ErrorCode, type ErrorIssue } from './core/errors.ts'
-export type { Clock, Timer } from './core/clock.ts'
+export { reasonOf, type Clock, type Timer } from './core/clock.ts'
 export type { Logger, LogFields } from './core/logger.ts'
 export type {
 	Download,

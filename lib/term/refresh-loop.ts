@@ -21,6 +21,8 @@ export interface RefreshLoopOptions<Outcome> {
 	landed(outcome: Outcome, ended: boolean): void
 	/** Milliseconds until the next flight; `undefined`: none is due. */
 	nextDelay(outcome: Outcome): number | undefined
+	/** Whether the source asked for this delay, so that not even its own news may shorten it. */
+	mustWait(outcome: Outcome): boolean
 }
 
 /**
@@ -37,6 +39,7 @@ export class RefreshLoop<Outcome> {
 	#lastBegan = -Infinity
 	/** The source changed while a flight was under way, which may have been too early to see it. */
 	#changedMeanwhile = false
+	#mustWait = false
 	#ended = false
 
 	constructor(options: RefreshLoopOptions<Outcome>) {
@@ -84,8 +87,8 @@ export class RefreshLoop<Outcome> {
 	/** The source says that it has changed: fly soon, and once more if a flight is under way. */
 	sourceChanged(): void {
 		if (this.#ended) return
-		if (this.#flight === undefined) this.#arm(0, 'change')
-		else this.#changedMeanwhile = true
+		if (this.#flight !== undefined) this.#changedMeanwhile = true
+		else if (!this.#mustWait) this.#arm(0, 'change')
 	}
 
 	/** Gives up the flight under way; its outcome says why. */
@@ -120,8 +123,10 @@ export class RefreshLoop<Outcome> {
 	#land(outcome: Outcome): void {
 		this.#flight = undefined
 		if (!this.#ended) {
+			// Asked in any case, as it is how the flight is put on record.
 			const delay = this.#options.nextDelay(outcome)
-			if (this.#changedMeanwhile) this.#arm(0, 'change')
+			this.#mustWait = this.#options.mustWait(outcome)
+			if (this.#changedMeanwhile && !this.#mustWait) this.#arm(0, 'change')
 			else if (delay !== undefined) this.#arm(delay, 'schedule')
 		}
 		// Last, as a listener may well call for the next flight.

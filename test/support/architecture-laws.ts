@@ -15,6 +15,8 @@ export interface Laws {
 	readonly maxLines: number
 	/** Files that may be longer than `maxLines`, each with the reason. */
 	readonly longFiles: Readonly<Record<string, string>>
+	/** Files that import what users name, each with the reason. */
+	readonly computedImports: Readonly<Record<string, string>>
 	/** Words that say nothing, as a part of a file's name. */
 	readonly emptyWords: readonly string[]
 	/** Names that contain one of those words because the public name does. */
@@ -74,7 +76,13 @@ export const laws: Laws = {
 		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
 		'lib/cli': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'fetchers/env', 'lib/gateway'],
 	},
-	doors: ['lib/index.ts', 'lib/testing/index.ts', 'lib/cli/main.ts'],
+	doors: [
+		'lib/index.ts',
+		'lib/testing/index.ts',
+		'lib/cli/main.ts',
+		'lib/table/worker.ts',
+		'lib/table/keeper.ts',
+	],
 	portable: ['lib/index.ts', 'fetchers/static.ts', 'fetchers/http.ts'],
 	portablePackages: ['fflate', 'http-cache-semantics', 'msgpackr', 'secure-json-parse'],
 	peers: {
@@ -107,6 +115,9 @@ export const laws: Laws = {
 	},
 	maxLines: 300,
 	longFiles: {},
+	computedImports: {
+		'lib/table/module-function.ts': "a user's function is loaded in the thread that calls it",
+	},
 	emptyWords: ['manager', 'helper', 'helpers', 'util', 'utils', 'base', 'misc'],
 	namedByDesign: ['lib/autoconfig/stream-manager.ts'],
 }

@@ -24,6 +24,7 @@ const setup = ({
 			recorded.push(outcome)
 			return delay
 		},
+		mustWait: outcome => outcome === 'wait!',
 		landed: (outcome, ended) => landed.push(ended ? `${outcome}, too late` : outcome),
 	})
 	return { clock, flights, landed, loop, recorded, triggers }
@@ -121,6 +122,7 @@ test('a listener that asks for another flight gets another, not the one that has
 		run: async () => ++runs,
 		watch: (_trigger, fly) => fly(),
 		nextDelay: () => 1_000,
+		mustWait: () => false,
 		landed: outcome => {
 			if (outcome === 1) second = loop.fly('update')
 		},
@@ -128,4 +130,17 @@ test('a listener that asks for another flight gets another, not the one that has
 	t.is(await loop.fly('update'), 1)
 	t.is(await second, 2)
 	t.is(clock.pendingTimers, 1)
+})
+
+test('a source that asked us to wait is not asked sooner because it changed', async t => {
+	const { loop, flights, clock } = setup({ delay: 30_000, minInterval: 100 })
+	const flight = loop.fly('update')
+	loop.sourceChanged()
+	flights[0]!.land('wait!')
+	await flight
+	loop.sourceChanged()
+	await clock.advance(29_999)
+	t.is(flights.length, 1)
+	await clock.advance(1)
+	t.is(flights.length, 2)
 })
