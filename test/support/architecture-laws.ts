@@ -59,6 +59,7 @@ export const laws: Laws = {
 		'lib/hub': ['lib/core'],
 
 		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],
+		'lib/otel': ['lib/core', 'lib/diagnostics', 'lib/term', 'lib/metrics'],
 
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
 		'lib/testing': ['lib/core', 'lib/transports'],
@@ -109,6 +110,7 @@ export const laws: Laws = {
 		'./transports/nats': /^lib\/transports\/nats\.ts$/,
 		'./gateway': /^lib\/gateway\/index\.ts$/,
 		'./metrics': /^lib\/metrics\/index\.ts$/,
+		'./otel': /^lib\/otel\/index\.ts$/,
 		'./testing': /^lib\/testing\/index\.ts$/,
 	},
 	maxLines: 300,
