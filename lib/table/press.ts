@@ -3,7 +3,7 @@ import { RemoteTermError } from '../core/errors.ts'
 import type { Diff } from './diff.ts'
 import { byteLengthOf, type ImageParts } from './image.ts'
 import { pack, type BodySpec, type Packed, type PackSpec } from './pack.ts'
-import { PackingThread } from './packing-thread.ts'
+import type { PackingThread } from './packing-thread.ts'
 
 /**
  * What is made in place, in bytes before and after inflating. Measured: a warm thread takes 1 ms there and back, a cold
@@ -72,7 +72,6 @@ export class Press {
 	}
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await
 async function* each(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {
 	yield* chunks
 }
