@@ -44,6 +44,9 @@ export interface Step {
 	readonly caughtUpAfter?: number | false
 	/** Set after a stop. */
 	readonly left?: Left
+	/** Where time is real: whether the source was asked again, and how often sooner than it wanted. */
+	readonly askedAgain?: boolean
+	readonly askedTooSoon?: number
 }
 
 /** What is still there of a term that has stopped. */
@@ -136,7 +139,8 @@ export const neverBack: Law = {
 export const alwaysScheduled: Law = {
 	name: 'always-scheduled',
 	says: 'While a term runs, a refresh is scheduled or under way',
-	judge({ phase, after: { health, timers, now } }) {
+	judge({ phase, askedAgain, after: { health, timers, now } }) {
+		if (askedAgain !== undefined) return askedAgain ? undefined : 'the source is not asked any more'
 		if (phase !== 'running' || health === undefined) return null
 		if (health.refreshing) return undefined
 		if (health.nextRefreshAt === undefined) return 'no refresh is scheduled and none is under way'
@@ -200,7 +204,11 @@ export const failsAsAllowed: Law = {
 export const patient: Law = {
 	name: 'patient',
 	says: 'A source that says when to come back is left alone until then',
-	judge({ phase, reported, told = false, after: { health, now } }) {
+	judge({ phase, reported, told = false, askedTooSoon, after: { health, now } }) {
+		if (askedTooSoon !== undefined)
+			return askedTooSoon > 0
+				? `the source was asked ${askedTooSoon} times before the time it had named`
+				: undefined
 		if (told) return null
 		const wait = reported?.error?.retryAfter
 		if (phase !== 'running' || wait === undefined || health?.nextRefreshAt === undefined) return null
@@ -256,7 +264,9 @@ export const silentAfterStop: Law = {
 		const { calls = [], asked = 0 } = left
 		if (calls.length > 0) return `after stop() came ${calls.join(', ')}`
 		if (asked > 0) return `after stop() the source was asked ${asked} times`
-		return before.value === after.value ? undefined : 'after stop() get() returns something else'
+		return nameOf(before.value) === nameOf(after.value)
+			? undefined
+			: `after stop() get() went from ${nameOf(before.value)} to ${nameOf(after.value)}`
 	},
 }
 

@@ -20,6 +20,8 @@ interface Content {
 export interface HttpWorldOptions extends WorldOptions {
 	/** Sent with each body and each 304. */
 	readonly headers?: Readonly<Record<string, string>>
+	/** How long a connection may be idle, in milliseconds. Default: 5 s. */
+	readonly keepAlive?: number
 	/** Ask for the origin by a name, which can stop having an address. */
 	readonly byName?: boolean
 }
@@ -39,6 +41,7 @@ export class HttpWorld implements World {
 	#behaviour: Behaviour | undefined
 	#resolvable = true
 	#silent = 0
+	#held: Promise<void> | undefined
 
 	private constructor({ publisher, clock, headers = {}, byName = false }: HttpWorldOptions) {
 		this.publisher = publisher
@@ -48,10 +51,12 @@ export class HttpWorld implements World {
 		this.#show(publisher.newest)
 	}
 
-	static async open(scope: Scope, options: HttpWorldOptions): Promise<HttpWorld> {
+	static async open(scope: Scope, { keepAlive = 5_000, ...options }: HttpWorldOptions): Promise<HttpWorld> {
 		const world = new HttpWorld(options)
 		world.#listener = await Listener.open(scope, (request, response) => world.#receive(request, response))
 		scope.teardown(() => world.#agent?.destroy())
+		// Connections that nobody uses are no leak, so they are not kept for long.
+		world.#listener.server.keepAliveTimeout = keepAlive
 		return world
 	}
 
@@ -131,14 +136,28 @@ export class HttpWorld implements World {
 		this.#content = { bytes, etag, publishedAt, always }
 	}
 
+	/** Lets questions wait from now on, until they are released. */
+	hold(): () => void {
+		let release = (): void => {}
+		this.#held = new Promise(resolve => (release = resolve))
+		return () => {
+			this.#held = undefined
+			release()
+		}
+	}
+
 	#receive(request: IncomingMessage, response: ServerResponse): void {
 		// What others have to say (metrics) is none of our business.
 		request.resume()
 		if (request.method === 'POST') return void response.writeHead(202).end()
 		this.asked++
 		this.lastCondition = request.headers['if-none-match']
+		if (this.#held === undefined) this.#answer(request, response)
+		else void this.#held.then(() => this.#answer(request, response))
+	}
+
+	#answer(request: IncomingMessage, response: ServerResponse): void {
 		response.setHeader('date', new Date(this.#clock.now()).toUTCString())
-		for (const [name, value] of Object.entries(this.#headers)) response.setHeader(name, value)
 		const behaviour = this.#behaviour
 		const { bytes, etag, publishedAt, always = false } = this.#content
 		switch (behaviour?.act) {
@@ -161,7 +180,8 @@ export class HttpWorld implements World {
 			default:
 		}
 		const headers = { etag, 'last-modified': new Date(publishedAt).toUTCString() }
-		if (!always && this.lastCondition === etag) return void response.writeHead(304, headers).end()
+		if (!always && request.headers['if-none-match'] === etag)
+			return void response.writeHead(304, headers).end()
 		this.#send(response, bytes, headers, behaviour)
 	}
 
@@ -173,7 +193,7 @@ export class HttpWorld implements World {
 	): void {
 		const half = bytes.subarray(0, bytes.length >> 1)
 		const socket = response.socket!
-		const announced = { ...headers, 'content-length': bytes.length }
+		const announced = { ...this.#headersOf(bytes), ...headers, 'content-length': bytes.length }
 		switch (behaviour?.act) {
 			case 'reset':
 				response.writeHead(200, announced).write(half, () => socket.resetAndDestroy())
@@ -200,6 +220,11 @@ export class HttpWorld implements World {
 			default:
 				response.writeHead(200, announced).end(bytes)
 		}
+	}
+
+	/** An error page is not said to be what it stands in for. */
+	#headersOf(bytes: Buffer): Readonly<Record<string, string>> {
+		return bytes[0] === 0x3c ? { 'content-type': 'text/html' } : this.#headers
 	}
 
 	#fallSilent(response: ServerResponse): void {
