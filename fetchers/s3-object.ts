@@ -129,7 +129,7 @@ export class S3Object implements Fetcher {
 		try {
 			const { ETag, LastModified } = output
 			const publishedAt = LastModified?.getTime()
-			const promised = parseS3Checksums(output)
+			const promised = this.#session?.ChecksumMode === undefined ? NONE : parseS3Checksums(output)
 			if (promised.status === 'malformed') this.#complain(promised.reason, context)
 			return {
 				body: this.#read(body, release, context),
@@ -165,6 +165,8 @@ export class S3Object implements Fetcher {
 		}
 	}
 }
+
+const NONE = { status: 'none' } as const
 
 /**
  * Asks for the checksum that S3 keeps of the object, as newer versions of the SDK do by themselves; unless it is told not

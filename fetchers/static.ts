@@ -149,7 +149,7 @@ const parse = (options: StaticFetcherOptions): Held => {
 		throw new RemoteTermError('INVALID_OPTION', 'Expected StaticFetcher to be given either `body` or `value`')
 	}
 	if (version !== undefined) nonEmptyString('version', version)
-	const beside = parseBeside(options.beside ?? {})
+	const beside = parseBeside(options.beside === undefined ? {} : options.beside)
 	if (body === undefined) {
 		const given = version ?? uniqueVersion()
 		return { content: { value }, version: async () => given, beside }
