@@ -218,7 +218,7 @@ export class Gate<T> {
 
 		return this.#judged(validator, digest, context, origin, async () => {
 			const proof = await this.#prove(answer, received, context, subject, origin)
-			const value = await timed(trace, 'deserialize', () => result.toTerm())
+			const value = await timed(trace, 'deserialize', () => result.toTerm(trace))
 			const admission = await this.#place(value, candidate, context, trace, origin)
 			if (origin.source !== 'rollback') this.provenance.floor = proof.floor ?? this.provenance.floor
 			trace.accepted = {

@@ -23,14 +23,15 @@ export interface Laws {
 	readonly namedByDesign: readonly string[]
 }
 
-const doorsToNode = ['lib/digest', 'lib/inflate', 'fetchers/http-request']
-const fetcher = ['lib/core', ...doorsToNode]
+const doorsToNode = ['lib/digest', 'lib/inflate', 'lib/diagnostics', 'fetchers/http-request']
+const fetcher = ['lib/core', 'lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
 const term = [
 	'lib/core',
 	'lib/digest',
 	'lib/inflate',
+	'lib/diagnostics',
 	'lib/codecs',
 	'lib/integrity',
 	'lib/integrity/ed25519',
@@ -43,6 +44,7 @@ export const laws: Laws = {
 		'lib/core': [],
 		'lib/digest': ['lib/core'],
 		'lib/inflate': ['lib/core'],
+		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
 		'lib/transports': ['lib/core'],
 		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
@@ -55,6 +57,8 @@ export const laws: Laws = {
 		'lib/autoconfig': ['lib/core'],
 		'lib/publisher': ['lib/core'],
 		'lib/hub': ['lib/core'],
+
+		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],
 
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
 		'lib/testing': ['lib/core', 'lib/transports'],
@@ -82,6 +86,7 @@ export const laws: Laws = {
 	portablePackages: ['fflate', 'http-cache-semantics', 'msgpackr', 'secure-json-parse'],
 	peers: {
 		'@aws-sdk/client-s3': ['fetchers/s3.ts'],
+		'@opentelemetry/api': [],
 	},
 	subpaths: {
 		'.': /^lib\/index\.ts$/,
@@ -103,6 +108,7 @@ export const laws: Laws = {
 		'./transports/broadcast-channel': /^lib\/transports\/broadcast-channel\.ts$/,
 		'./transports/nats': /^lib\/transports\/nats\.ts$/,
 		'./gateway': /^lib\/gateway\/index\.ts$/,
+		'./metrics': /^lib\/metrics\/index\.ts$/,
 		'./testing': /^lib\/testing\/index\.ts$/,
 	},
 	maxLines: 300,
