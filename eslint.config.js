@@ -104,7 +104,7 @@ export default defineConfig(
 		},
 	},
 	{
-		files: ['lib/{core,term,codecs}/**/*.ts', 'lib/*/portable.ts', 'lib/index.ts']
+		files: ['lib/{core,term,codecs}/**/*.ts', 'lib/*/portable.ts', 'lib/*/none.ts', 'lib/index.ts']
 			.concat(['fetchers/{static,http,failover}{,-*}.ts', 'fetchers/{static,http,failover}/**/*.ts'])
 			.concat(['fetchers/http-request/fetch.ts']),
 		rules: {

@@ -28,6 +28,11 @@ const PEERS = {
 		})
 		await fetcher.init({ signal: new AbortController().signal, clock, logger })
 	`,
+	'@opentelemetry/api': `
+		const { instrument } = await import('remote-term/otel')
+		const instrumentation = await instrument()
+		instrumentation[Symbol.dispose]()
+	`,
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))

@@ -1,5 +1,5 @@
 export { RemoteTermError, type ErrorCode, type ErrorIssue } from './core/errors.ts'
-export type { Clock, Timer } from './core/clock.ts'
+export { reasonOf, type Clock, type Timer } from './core/clock.ts'
 export type { Logger, LogFields } from './core/logger.ts'
 export type {
 	Download,
@@ -13,9 +13,11 @@ export type {
 	Version,
 } from './core/fetcher.ts'
 export type { Schema } from './core/standard-schema.ts'
+export type { Blocked, RefreshContext, RefreshTrigger, StatusChange } from './term/channels.ts'
 export { createTerm, type CreateTermOptions } from './term/create-term.ts'
 export type { Outcome, PutInfo, Steps, TermEvents } from './term/events.ts'
 export type { Health, TermStatus, ValueSource } from './term/health.ts'
 export type { RemoteTermOptions } from './term/options.ts'
+export { probe, type Probe, type ProbeOptions, type ProbeReason } from './term/probe.ts'
 export { RemoteTerm } from './term/remote-term.ts'
 export { bytes, json, msgpack, ndjson, text } from './codecs/index.ts'

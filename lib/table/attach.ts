@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
+import { systemClock } from '../core/clock.ts'
 import { invalid } from '../core/options.ts'
 import { NO_CHANGE } from './diff.ts'
 import { Control, type Generation, type Question, type TableHandle } from './generations.ts'
@@ -73,8 +74,8 @@ const raise = (control: Int32Array, generation: number): void => {
 }
 
 const ask = ({ channel, table }: TableHandle, control: Int32Array): Generation | undefined => {
-	const deadline = performance.now() + PATIENCE
-	while (performance.now() < deadline) {
+	const deadline = systemClock.monotonic() + PATIENCE
+	while (systemClock.monotonic() < deadline) {
 		// Until the keeper is up. It is begun without the owner's event loop, so this ends however busy that is.
 		if (Atomics.load(control, Control.kept) === 0) Atomics.wait(control, Control.kept, 0, REPEAT)
 		const question: Question = { table, reply: `${channel}/${randomUUID()}`, wake: new SharedArrayBuffer(4) }

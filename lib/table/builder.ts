@@ -181,7 +181,6 @@ export class TableBuilder {
 		writer.writePlain(shapes)
 		const packedShapes = writer.bytes.subarray(0, writer.at)
 		const packedWords = words.map(word => {
-			// eslint-disable-next-line no-control-regex
 			const isLatin1 = /^[\0-\xff]*$/.test(word)
 			return Buffer.concat([Buffer.of(isLatin1 ? 0 : 1), Buffer.from(word, isLatin1 ? 'latin1' : 'utf16le')])
 		})

@@ -74,8 +74,7 @@ export class Image implements Words {
 
 	/** In bytes, of all sections. */
 	get byteLength(): number {
-		const { head, index, segments } = this.parts
-		return segments.reduce((sum, { byteLength }) => sum + byteLength, head.byteLength + index.byteLength)
+		return byteLengthOf(this.parts)
 	}
 
 	get words(): string[] {
@@ -146,6 +145,9 @@ export const imageChunks = ({
 	index,
 	segments,
 }: ImageParts): ReadonlyArray<Uint8Array<SharedArrayBuffer>> => [head, index, ...segments]
+
+export const byteLengthOf = (parts: ImageParts): number =>
+	imageChunks(parts).reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /**
  * An image from bytes that come from elsewhere. Everything is checked before a row is read: checksums, lengths, that

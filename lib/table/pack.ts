@@ -144,7 +144,9 @@ class Packing {
 			if (this.#check === undefined) return this.#keep(value, name, row)
 			const checked = this.#check(value)
 			if (!(checked instanceof Promise)) return this.#keep(checked, name, row)
-			return checked.then(late => this.#keep(late, name, row)).catch(error => this.#bad(error, row))
+			return checked
+				.then(late => this.#keep(late, name, row))
+				.catch((error: unknown) => this.#bad(error, row))
 		} catch (error) {
 			return this.#bad(error, row)
 		}

@@ -1,11 +1,11 @@
 import { Worker, type ResourceLimits } from 'node:worker_threads'
-import { reasonOf } from '../core/clock.ts'
+import { reasonOf, type Clock, type Timer } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Diff } from './diff.ts'
 import type { ImageParts } from './image.ts'
 import type { BodySpec, Packed, PackSpec } from './pack.ts'
 import { siblingUrl } from './sibling.ts'
-import type { FromWorker, PostedError, ToWorker } from './worker.ts'
+import type { FromWorker, PostedError, ToWorker } from './messages.ts'
 
 /** How much of a body may be on its way to the thread, in bytes: enough to keep it busy, and no queue. */
 const WINDOW = 1024 * 1024
@@ -34,14 +34,16 @@ interface Job {
  * it (`WORKER_FAILED`) is the only one that fails: the next job gets a new thread.
  */
 export class PackingThread {
+	readonly #clock: Clock
 	readonly #resourceLimits: ResourceLimits | undefined
 	#worker: Worker | undefined
 	#job: Job | undefined
 	#tail: Promise<unknown> = Promise.resolve()
-	#idle: NodeJS.Timeout | undefined
+	#idle: Timer | undefined
 	#ended = false
 
-	constructor(resourceLimits?: ResourceLimits) {
+	constructor(clock: Clock, resourceLimits?: ResourceLimits) {
+		this.#clock = clock
 		this.#resourceLimits = resourceLimits
 	}
 
@@ -70,7 +72,7 @@ export class PackingThread {
 	/** Ends the thread, and fails the job that it is at. Idempotent. */
 	async end(): Promise<void> {
 		this.#ended = true
-		clearTimeout(this.#idle)
+		this.#idle?.[Symbol.dispose]()
 		await this.#dismiss()
 	}
 
@@ -85,7 +87,7 @@ export class PackingThread {
 	}
 
 	async #run(first: ToWorker, signal: AbortSignal, chunks?: AsyncIterable<Uint8Array>): Promise<FromWorker> {
-		clearTimeout(this.#idle)
+		this.#idle?.[Symbol.dispose]()
 		const worker = (this.#worker ??= this.#hire())
 		worker.ref()
 		const iterator = chunks?.[Symbol.asyncIterator]()
@@ -117,12 +119,13 @@ export class PackingThread {
 	async #feed(worker: Worker, job: Job, iterator: AsyncIterator<Uint8Array>): Promise<void> {
 		try {
 			for (;;) {
-				const { done, value } = await iterator.next()
+				const next = await iterator.next()
 				if (job.ended) break
-				if (done === true) {
+				if (next.done === true) {
 					worker.postMessage({ type: 'end' } satisfies ToWorker)
 					return
 				}
+				const { value } = next
 				for (let from = 0; from < value.length && !job.ended; from += PIECE) {
 					// Not `slice`, which for a Buffer is no copy.
 					const chunk = new Uint8Array(value.subarray(from, from + PIECE))
@@ -174,8 +177,7 @@ export class PackingThread {
 
 	#rest(worker: Worker): void {
 		worker.unref()
-		this.#idle = setTimeout(() => void this.#dismiss(), IDLE)
-		this.#idle.unref()
+		this.#idle = this.#clock.timer(IDLE, () => void this.#dismiss(), { background: true })
 	}
 
 	async #dismiss(): Promise<void> {

@@ -1,3 +1,4 @@
+import { systemClock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { Outcome, PutInfo } from '../term/events.ts'
 import type { ReceivedTerm, ReceiveInfo } from '../term/admission.ts'
@@ -41,7 +42,7 @@ export class TableTerm<Row = unknown> extends RemoteTerm<Table<Row>> {
 		const { settings, rest } = parseTableOptions(options)
 		super(rest)
 		this.#settings = settings
-		this.#thread = new PackingThread(settings.resourceLimits)
+		this.#thread = new PackingThread(rest.clock ?? systemClock, settings.resourceLimits)
 		this.#press = new Press(this.#thread)
 		this.#publisher = new Publisher(this.name)
 		this.#feed = new ChangeFeed((older, newer) =>

@@ -1,54 +1,20 @@
-import { parentPort } from 'node:worker_threads'
-import { messageOf, RemoteTermError, type ErrorCode, type ErrorIssue } from '../core/errors.ts'
-import { diff, type Diff } from './diff.ts'
-import { Image, type ImageParts } from './image.ts'
-import { pack, type BodySpec, type Packed, type PackSpec } from './pack.ts'
-
-/**
- * The thread behind a `PackingThread`, whose jobs come one at a time:
- *
- * ```
- * → pack, then chunk … and end     ← took (per chunk), then packed or failed
- * → diff                           ← compared or failed
- * ```
- *
- * A body that breaks off ends the thread.
- */
-export type ToWorker =
-	| {
-			readonly type: 'pack'
-			readonly body: BodySpec
-			readonly spec: PackSpec
-			readonly previous: ImageParts | undefined
-	  }
-	| { readonly type: 'chunk'; readonly chunk: Uint8Array }
-	| { readonly type: 'end' }
-	| { readonly type: 'diff'; readonly older: ImageParts | undefined; readonly newer: ImageParts }
-
-export type FromWorker =
-	| { readonly type: 'took'; readonly bytes: number }
-	| { readonly type: 'packed'; readonly packed: Packed }
-	| { readonly type: 'compared'; readonly diff: Diff }
-	| { readonly type: 'failed'; readonly error: PostedError }
-
-/** An error that has crossed threads: as much of it as the other side may need. */
-export interface PostedError {
-	/** `undefined`: not one of ours. */
-	readonly code: ErrorCode | undefined
-	readonly message: string
-	readonly issues: readonly ErrorIssue[] | undefined
-	readonly stack: string | undefined
-}
-
-const port = parentPort
-if (port === null) throw new Error('Expected to run in a worker thread')
-
-const post = (message: FromWorker): void => port.postMessage(message)
+import { parentPort, type MessagePort } from 'node:worker_threads'
+import { messageOf, RemoteTermError } from '../core/errors.ts'
+import { ballastOf } from './ballast.ts'
+import { diff } from './diff.ts'
+import { byteLengthOf, Image } from './image.ts'
+import type { FromWorker, ToWorker } from './messages.ts'
+import { pack } from './pack.ts'
 
 /** The chunks of the job at hand, for it to iterate over. */
 class Inbox {
+	readonly #took: (bytes: number) => void
 	readonly #waiting: Array<Uint8Array | 'end'> = []
 	#wake: (() => void) | undefined
+
+	constructor(took: (bytes: number) => void) {
+		this.#took = took
+	}
 
 	push(item: Uint8Array | 'end'): void {
 		this.#waiting.push(item)
@@ -63,54 +29,68 @@ class Inbox {
 				await new Promise<void>(resolve => (this.#wake = resolve))
 			} else {
 				yield item
-				post({ type: 'took', bytes: item.length })
+				this.#took(item.length)
 			}
 		}
 	}
 }
 
-let inbox = new Inbox()
+/** The thread behind a `PackingThread`. */
+const serve = (port: MessagePort): void => {
+	const post = (message: FromWorker): void => port.postMessage(message)
+	const took = (bytes: number): void => post({ type: 'took', bytes })
+	let inbox = new Inbox(took)
+	/** The images of the last job, by which V8 shall know when to let go of those before. */
+	const kept: { weight?: object | undefined } = {}
 
-const answer = async (job: () => Promise<FromWorker>): Promise<void> => {
-	let message: FromWorker
-	try {
-		message = await job()
-	} catch (error) {
-		const own = error instanceof RemoteTermError ? error : undefined
-		message = {
-			type: 'failed',
-			error: {
-				code: own?.code,
-				message: messageOf(error),
-				issues: own?.issues,
-				stack: error instanceof Error ? error.stack : undefined,
-			},
+	const answer = async (job: () => Promise<FromWorker>): Promise<void> => {
+		let message: FromWorker
+		try {
+			message = await job()
+		} catch (error) {
+			const own = error instanceof RemoteTermError ? error : undefined
+			message = {
+				type: 'failed',
+				error: {
+					code: own?.code,
+					message: messageOf(error),
+					issues: own?.issues,
+					stack: error instanceof Error ? error.stack : undefined,
+				},
+			}
 		}
+		post(message)
 	}
-	post(message)
+
+	port.on('message', (message: ToWorker) => {
+		switch (message.type) {
+			case 'pack': {
+				kept.weight = undefined
+				inbox = new Inbox(took)
+				const chunks = inbox.chunks()
+				const { body, previous, spec } = message
+				void answer(async () => {
+					const packed = await pack(chunks, body, spec, previous)
+					kept.weight = ballastOf(2 * byteLengthOf(packed.parts))
+					return { type: 'packed', packed }
+				})
+				break
+			}
+			case 'chunk':
+				inbox.push(message.chunk)
+				break
+			case 'end':
+				inbox.push('end')
+				break
+			case 'diff': {
+				const { older, newer } = message
+				void answer(async () => ({
+					type: 'compared',
+					diff: diff(older && new Image(older), new Image(newer), { addresses: true }),
+				}))
+			}
+		}
+	})
 }
 
-port.on('message', (message: ToWorker) => {
-	switch (message.type) {
-		case 'pack': {
-			inbox = new Inbox()
-			const chunks = inbox.chunks()
-			const { body, previous, spec } = message
-			void answer(async () => ({ type: 'packed', packed: await pack(chunks, body, spec, previous) }))
-			break
-		}
-		case 'chunk':
-			inbox.push(message.chunk)
-			break
-		case 'end':
-			inbox.push('end')
-			break
-		case 'diff': {
-			const { older, newer } = message
-			void answer(async () => ({
-				type: 'compared',
-				diff: diff(older && new Image(older), new Image(newer), { addresses: true }),
-			}))
-		}
-	}
-})
+if (parentPort !== null) serve(parentPort)

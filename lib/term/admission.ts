@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Encoding, Freshness, Version } from '../core/fetcher.ts'
 import type { Accepted } from './archive.ts'
+import type { Blocked } from './channels.ts'
 import type { Extent } from './drift.ts'
 import type { PutInfo, Steps } from './events.ts'
 import type { ValueSource } from './health.ts'
@@ -45,6 +46,7 @@ export interface ReceivedTerm<T> {
 export interface Trace {
 	readonly clock: Clock
 	readonly steps: Steps
+	readonly blocked: Blocked
 	bytes?: number
 	inflatedBytes?: number | undefined
 	freshness?: Freshness
@@ -90,5 +92,19 @@ export const timed = async <Result>(
 		return await run()
 	} finally {
 		steps[step] = clock.monotonic() - began
+	}
+}
+
+/** Counts the time until `run` returns, be it with a promise: so long nothing else has a turn. */
+export const blocking = <Result>(
+	{ blocked, clock }: Trace,
+	part: keyof Blocked,
+	run: () => Result,
+): Result => {
+	const began = clock.monotonic()
+	try {
+		return run()
+	} finally {
+		blocked[part] = (blocked[part] ?? 0) + clock.monotonic() - began
 	}
 }

@@ -1,6 +1,7 @@
+import { untilAborted } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Download, Encoding, FetchContext, Version } from '../core/fetcher.ts'
-import type { SnapshotStore } from '../last-known-good/store.ts'
+import { SNAPSHOT_DEFAULTS, type SnapshotStore } from '../last-known-good/store.ts'
 import type { Settings } from './options.ts'
 
 /** A state that passed every check, in a form in which it can pass them again. */
@@ -42,8 +43,8 @@ export class Archive {
 	#store: Promise<SnapshotStore> | undefined
 	#memory: readonly Accepted[] = []
 	#saving: Promise<void> = Promise.resolve()
-	/** What waits for its turn on a disk that is slower than the source; only the newest of them matters. */
-	#next: Accepted | undefined
+	/** What waits for a disk that is slower than the source, oldest first; no more than remain after a save. */
+	#waiting: readonly Accepted[] = []
 
 	constructor(settings: ArchiveSettings) {
 		this.#settings = settings
@@ -70,9 +71,11 @@ export class Archive {
 		// What is on disk need not be in memory, save the one that was accepted last: it may not be there yet.
 		this.#memory = [accepted, ...this.#memory].slice(0, onDisk ? 1 : history + 1)
 		if (!onDisk) return
-		const idle = this.#next === undefined
-		this.#next = accepted
-		if (idle) this.#saving = this.#saving.then(() => this.#saveNext())
+		const idle = this.#waiting.length === 0
+		this.#waiting = [...this.#waiting, accepted].slice(
+			-(this.#settings.lastKnownGood?.keep ?? SNAPSHOT_DEFAULTS.keep),
+		)
+		if (idle) this.#saving = this.#saving.then(() => this.#saveWaiting())
 	}
 
 	/** Every state that can still be had, newest first. Reasons for those that cannot are logged. */
@@ -88,14 +91,11 @@ export class Archive {
 	/** Those on disk, newest first. */
 	async *snapshots({ signal }: FetchContext): AsyncGenerator<Accepted, void, undefined> {
 		if (!this.onDisk) return
-		const { logger, name } = this.#settings
+		await untilAborted(this.#saving, signal)
 		const store = await this.#open()
 		for await (const candidate of store.candidates({ signal })) {
-			if (candidate.status === 'skipped') {
-				const { file, reason, detail } = candidate
-				logger.warn(`A snapshot of ${name} is not used: ${detail}`, { term: name, file, reason })
-				continue
-			}
+			// The store has logged why.
+			if (candidate.status === 'skipped') continue
 			const { version, validator, digest, encoding, publishedAt, acceptedAt, body, meta } = candidate.snapshot
 			const envelope = typeof meta?.['envelope'] === 'string' ? meta['envelope'] : undefined
 			yield {
@@ -135,9 +135,14 @@ export class Archive {
 		return this.#saving
 	}
 
-	async #saveNext(): Promise<void> {
-		const accepted = this.#next!
-		this.#next = undefined
+	async #saveWaiting(): Promise<void> {
+		for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+			await this.#save(next)
+			this.#waiting = this.#waiting.filter(accepted => accepted !== next)
+		}
+	}
+
+	async #save(accepted: Accepted): Promise<void> {
 		const { clock, logger, name } = this.#settings
 		const { version, validator, digest, encoding, publishedAt, acceptedAt, envelope, sent } = accepted
 		try {

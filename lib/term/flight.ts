@@ -50,7 +50,7 @@ export class Flight<T> {
 
 	async run(cancellation: Cancellation, task?: Task<T>): Promise<Landing<T>> {
 		const { clock, name, timeout } = this.#settings
-		const trace: Trace = { clock, steps: {} }
+		const trace: Trace = { clock, steps: {}, blocked: {} }
 		const began = clock.monotonic()
 		let timer: Timer | undefined
 		let ended: Ended<T>

@@ -224,7 +224,7 @@ export class Gate<T> {
 			this.#prove(received.digests, context, subject, origin),
 		)
 		return this.#judged(judged, context, origin, async () => {
-			const value = await timed(trace, 'deserialize', () => result.toTerm())
+			const value = await timed(trace, 'deserialize', () => result.toTerm(trace))
 			const admission = await this.#place(value, candidate, context, trace, origin)
 			this.provenance.raiseFloor(proof.floor)
 			trace.accepted = {

@@ -33,11 +33,15 @@ export interface Health {
 	/** How long ago that was, measured by a clock that does not jump. */
 	readonly ageMs: number | undefined
 	readonly stale: boolean
+	/** For how long the value has been stale; `undefined` where it is not. */
+	readonly staleMs: number | undefined
 	/** A refresh is under way. */
 	readonly refreshing: boolean
 	/** When the next refresh begins; `undefined` while one is under way, and where none is due. */
 	readonly nextRefreshAt: number | undefined
 	readonly consecutiveFailures: number
+	/** When the first of these failures happened; `undefined` without any. */
+	readonly failingSince: number | undefined
 	/** The last failure, kept after recovery: `consecutiveFailures` says whether it is over. */
 	readonly lastError: RemoteTermError | undefined
 	readonly lastErrorAt: number | undefined

@@ -1,13 +1,19 @@
 import type { Emitter } from '../core/events.ts'
+import { blocking } from './admission.ts'
 import type { Archive } from './archive.ts'
 import { ChangeLog } from './change-log.ts'
+import type { RefreshTrigger } from './channels.ts'
 import type { TermEvents } from './events.ts'
 import type { Landing } from './flight.ts'
 import type { Gate } from './gate.ts'
 import type { Health } from './health.ts'
 import type { Settings } from './options.ts'
+import { Observer } from './observer.ts'
+import type { RefreshLoop } from './refresh-loop.ts'
 import { nextDelay } from './schedule.ts'
 import { Vitals } from './vitals.ts'
+
+type LoopState = Pick<RefreshLoop<unknown>, 'nextAt' | 'flying'>
 
 /** What a landing means: for the records, for those who listen, for the log, and for the disk, in this order. */
 export class Logbook<T> {
@@ -17,6 +23,7 @@ export class Logbook<T> {
 	readonly #events: Emitter<TermEvents<T>>
 	readonly #gate: Gate<T>
 	readonly #archive: Archive
+	readonly #observer: Observer
 
 	constructor(settings: Settings<T>, events: Emitter<TermEvents<T>>, gate: Gate<T>, archive: Archive) {
 		const { logger, name } = settings
@@ -25,13 +32,15 @@ export class Logbook<T> {
 		this.#gate = gate
 		this.#archive = archive
 		this.log = new ChangeLog(name, logger)
+		this.#observer = new Observer(settings)
 		this.vitals = new Vitals(settings, (status, previous) => {
 			if (status === 'stale') this.log.stale()
 			events.emit('status', { name, status, previous })
+			this.#observer.status(status, previous)
 		})
 	}
 
-	health(loop: { readonly nextAt: number | undefined; readonly flying: boolean }): Health {
+	health(loop: LoopState): Health {
 		const { clock, name } = this.#settings
 		const { nextAt, flying } = loop
 		return {
@@ -71,9 +80,26 @@ export class Logbook<T> {
 		else this.vitals.gotValue()
 	}
 
-	announce({ outcome, term, isLocal, restored, trace }: Landing<T>): void {
+	/** Runs a flight, under the eyes of whoever watches. */
+	watch(trigger: RefreshTrigger, fly: () => Promise<Landing<T>>): Promise<Landing<T>> {
+		return this.#observer.watch(trigger, this.vitals.consecutiveFailures, fly)
+	}
+
+	/** The last act. `ended`: nobody is told any more but those who watch from outside. */
+	announce(landing: Landing<T>, loop: LoopState, ended: boolean): void {
+		// Now, as a listener may begin the next flight.
+		const { sighting } = this.#observer
+		if (sighting === undefined) {
+			if (!ended) this.#announce(landing)
+			return
+		}
+		if (!ended) blocking(landing.trace, 'notify', () => this.#announce(landing))
+		this.#observer.over(sighting, landing, this.health(loop))
+	}
+
+	#announce({ outcome, term, isLocal, restored, trace }: Landing<T>): void {
 		const { name } = this.#settings
-		if (restored !== undefined) this.announce(restored)
+		if (restored !== undefined) this.#announce(restored)
 		const source = this.#gate.held?.source
 		if (isLocal && outcome.status === 'unchanged') return
 		if (isLocal && outcome.status === 'updated' && source === 'last-known-good')

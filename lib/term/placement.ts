@@ -3,6 +3,7 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Encoding, FetchContext } from '../core/fetcher.ts'
 import { checkAgainst } from '../core/standard-schema.ts'
 import {
+	blocking,
 	INITIAL,
 	timed,
 	type Admission,
@@ -19,7 +20,7 @@ import { decode, inflateAll, type DecodedDigest } from './receive.ts'
 /** A body that has been read, and has yet to become a value. */
 export interface Readied<T> {
 	readonly inflatedBytes: number | undefined
-	toTerm(): Promise<T>
+	toTerm(trace: Trace): Promise<T>
 }
 
 /**
@@ -65,12 +66,12 @@ export class Placement<T> {
 			return { inflatedBytes, toTerm: async () => term }
 		}
 		const data = await inflateAll(body, encoding, this.#settings, subject, decoded)
-		return { inflatedBytes: data.length, toTerm: () => this.#deserialize(data, subject) }
+		return { inflatedBytes: data.length, toTerm: trace => this.#deserialize(data, subject, trace) }
 	}
 
-	async #deserialize(data: Uint8Array, subject: string): Promise<T> {
+	async #deserialize(data: Uint8Array, subject: string, trace: Trace): Promise<T> {
 		try {
-			return await this.#hooks.deserialize(data)
+			return await blocking(trace, 'deserialize', () => this.#hooks.deserialize(data))
 		} catch (error) {
 			throw new RemoteTermError('DESERIALIZE_FAILED', `Cannot deserialize ${subject}: ${messageOf(error)}`, {
 				cause: error,
@@ -95,21 +96,24 @@ export class Placement<T> {
 				`Expected \`deserialize\` of ${name} to return a value, got undefined`,
 			)
 		}
-		const checked = await timed(trace, 'validate', () => this.#validate(value, subject))
+		const checked = await timed(trace, 'validate', () => this.#validate(value, subject, trace))
 		const keys = driftGuard?.keys === undefined ? undefined : countKeys(checked)
 		const held: Candidate = { ...candidate, extent: { ...candidate.extent, keys } }
 		if (driftGuard !== undefined && !isWished && this.held !== undefined)
 			checkDrift(driftGuard, this.held.extent, held.extent, subject)
 		const previousVersion = this.held?.version
-		await timed(trace, 'put', () => this.#put(checked, held, context))
+		await timed(trace, 'put', () => this.#put(checked, held, context, trace))
 		return { status: 'updated', version: held.version, previousVersion, term: checked }
 	}
 
-	async #validate(candidate: unknown, subject: string): Promise<T> {
+	async #validate(candidate: unknown, subject: string, trace: Trace): Promise<T> {
 		const { schema } = this.#settings
 		try {
-			const checked = schema === undefined ? (candidate as T) : await checkAgainst(schema, candidate, subject)
-			await this.#hooks.validate(checked)
+			const checked =
+				schema === undefined
+					? (candidate as T)
+					: await blocking(trace, 'validate', () => checkAgainst(schema, candidate, subject))
+			await blocking(trace, 'validate', () => this.#hooks.validate(checked))
 			return checked
 		} catch (error) {
 			if (error instanceof RemoteTermError && error.code === 'VALIDATION_FAILED') throw error
@@ -119,7 +123,7 @@ export class Placement<T> {
 		}
 	}
 
-	async #put(value: T, held: Held, { signal }: FetchContext): Promise<void> {
+	async #put(value: T, held: Held, { signal }: FetchContext, trace?: Trace): Promise<void> {
 		const { name } = this.#settings
 		await this.#putting
 		assertCurrent({ signal })
@@ -132,7 +136,8 @@ export class Placement<T> {
 		}
 		let pending: void | Promise<void>
 		try {
-			pending = this.#hooks.put(value, info)
+			const put = (): void | Promise<void> => this.#hooks.put(value, info)
+			pending = trace === undefined ? put() : blocking(trace, 'put', put)
 			// No await where none is needed: between a synchronous swap and its version nobody else gets a turn.
 			if (pending !== undefined) {
 				this.#putting = pending.then(ignore, ignore)

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { Cancellation } from './cancellation.ts'
+import type { RefreshTrigger } from './channels.ts'
 
 interface Flight<Outcome> {
 	readonly cancellation: Cancellation
@@ -14,10 +15,14 @@ export interface RefreshLoopOptions<Outcome> {
 	readonly minInterval: number
 	/** One refresh; never rejects. */
 	run(cancellation: Cancellation): Promise<Outcome>
-	/** Called when a flight has landed and the next is scheduled. */
-	landed(outcome: Outcome): void
+	/** Runs a flight of any kind, and may look on. */
+	watch(trigger: RefreshTrigger, fly: () => Promise<Outcome>): Promise<Outcome>
+	/** Called when a flight has landed and the next is scheduled, or the loop has ended and there will be none. */
+	landed(outcome: Outcome, ended: boolean): void
 	/** Milliseconds until the next flight; `undefined`: none is due. */
 	nextDelay(outcome: Outcome): number | undefined
+	/** Whether the source asked for this delay, so that not even its own news may shorten it. */
+	mustWait(outcome: Outcome): boolean
 }
 
 /**
@@ -34,6 +39,7 @@ export class RefreshLoop<Outcome> {
 	#lastBegan = -Infinity
 	/** The source changed while a flight was under way, which may have been too early to see it. */
 	#changedMeanwhile = false
+	#mustWait = false
 	#ended = false
 
 	constructor(options: RefreshLoopOptions<Outcome>) {
@@ -50,13 +56,17 @@ export class RefreshLoop<Outcome> {
 	}
 
 	/** Begins a flight of another kind as soon as none is under way; `undefined` if the end comes first. */
-	async flyNext(run: (cancellation: Cancellation) => Promise<Outcome>): Promise<Outcome | undefined> {
+	async flyNext(
+		trigger: RefreshTrigger,
+		run: (cancellation: Cancellation) => Promise<Outcome>,
+	): Promise<Outcome | undefined> {
 		while (this.#flight !== undefined) await this.#flight.outcome
-		return this.#ended ? undefined : this.fly(run)
+		return this.#ended ? undefined : this.fly(trigger, run)
 	}
 
 	/** Begins a flight now, or joins the one under way. */
 	fly(
+		trigger: RefreshTrigger,
 		run: (cancellation: Cancellation) => Promise<Outcome> = cancellation => this.#options.run(cancellation),
 	): Promise<Outcome> {
 		if (this.#flight !== undefined) return this.#flight.outcome
@@ -64,10 +74,12 @@ export class RefreshLoop<Outcome> {
 		this.#lastBegan = this.#options.clock.monotonic()
 		this.#changedMeanwhile = false
 		const cancellation = new Cancellation(this.#freshController())
-		const outcome = run(cancellation).then(landed => {
-			this.#land(landed)
-			return landed
-		})
+		const outcome = this.#options
+			.watch(trigger, () => run(cancellation))
+			.then(landed => {
+				this.#land(landed)
+				return landed
+			})
 		this.#flight = { cancellation, outcome }
 		return outcome
 	}
@@ -75,8 +87,8 @@ export class RefreshLoop<Outcome> {
 	/** The source says that it has changed: fly soon, and once more if a flight is under way. */
 	sourceChanged(): void {
 		if (this.#ended) return
-		if (this.#flight === undefined) this.#arm(0)
-		else this.#changedMeanwhile = true
+		if (this.#flight !== undefined) this.#changedMeanwhile = true
+		else if (!this.#mustWait) this.#arm(0, 'change')
 	}
 
 	/** Gives up the flight under way; its outcome says why. */
@@ -110,20 +122,24 @@ export class RefreshLoop<Outcome> {
 
 	#land(outcome: Outcome): void {
 		this.#flight = undefined
-		if (this.#ended) return
-		const delay = this.#changedMeanwhile ? 0 : this.#options.nextDelay(outcome)
-		if (delay !== undefined) this.#arm(delay)
+		if (!this.#ended) {
+			// Asked in any case, as it is how the flight is put on record.
+			const delay = this.#options.nextDelay(outcome)
+			this.#mustWait = this.#options.mustWait(outcome)
+			if (this.#changedMeanwhile && !this.#mustWait) this.#arm(0, 'change')
+			else if (delay !== undefined) this.#arm(delay, 'schedule')
+		}
 		// Last, as a listener may well call for the next flight.
-		this.#options.landed(outcome)
+		this.#options.landed(outcome, this.#ended)
 	}
 
-	#arm(delay: number): void {
+	#arm(delay: number, trigger: RefreshTrigger): void {
 		this.disarm()
 		const { clock, minInterval } = this.#options
 		const now = clock.monotonic()
 		const wait = Math.ceil(delay > 0 ? delay : Math.max(0, this.#lastBegan + minInterval - now))
 		this.#nextAt = now + wait
 		// In the background: a poll is no reason for a process to stay alive.
-		this.#timer = clock.timer(wait, () => void this.fly(), { background: true })
+		this.#timer = clock.timer(wait, () => void this.fly(trigger), { background: true })
 	}
 }

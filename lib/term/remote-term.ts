@@ -4,6 +4,7 @@ import { Emitter, type Listener } from '../core/events.ts'
 import type { FetchContext, Version } from '../core/fetcher.ts'
 import { Archive } from './archive.ts'
 import type { Outcome, PutInfo, TermEvents } from './events.ts'
+import type { RefreshTrigger } from './channels.ts'
 import { firstOf } from './first-of.ts'
 import { Flight, tookTooLong, type Landing, type Task } from './flight.ts'
 import { INITIAL, type ReceivedTerm, type ReceiveInfo } from './admission.ts'
@@ -79,8 +80,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			clock,
 			minInterval: minRefreshInterval,
 			run: cancellation => this.#flight.run(cancellation),
+			watch: (trigger, fly) => this.#logbook.watch(trigger, fly),
 			nextDelay: landing => this.#logbook.record(landing),
-			landed: landing => this.#logbook.announce(landing),
+			mustWait: ({ outcome }) => outcome.error?.retryAfter !== undefined,
+			landed: (landing, ended) => this.#logbook.announce(landing, this.#loop, ended),
 		})
 		if (initial !== undefined) {
 			this.#value = initial
@@ -153,7 +156,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 */
 	async update(): Promise<Outcome> {
 		const refused = this.#refusesToRun()
-		return refused ?? (await this.#loop.fly()).outcome
+		return refused ?? (await this.#loop.fly('update')).outcome
 	}
 
 	/**
@@ -161,7 +164,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 * place again until the source has moved on. Never rejects: `VERSION_UNAVAILABLE` where there is no earlier value.
 	 */
 	rollback(): Promise<Outcome> {
-		return this.#command((context, trace) => this.#recall.rollBack(context, trace))
+		return this.#command('rollback', (context, trace) => this.#recall.rollBack(context, trace))
 	}
 
 	/**
@@ -170,7 +173,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 * restart. Never rejects: `VERSION_UNAVAILABLE`, with everything as it was, where nobody has it.
 	 */
 	pin(version: Version): Promise<Outcome> {
-		return this.#command((context, trace) =>
+		return this.#command('pin', (context, trace) =>
 			this.#recall.pin(version, context, trace, this.#flight.askAndAdmit),
 		)
 	}
@@ -208,8 +211,8 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		if (this.#life.signal.aborted) throw reasonOf(this.#life.signal)
 		this.#logbook.vitals.enter('started')
 		if (startFrom === 'disk-first')
-			await this.#loop.flyNext(cancellation => this.#flight.run(cancellation, this.#recall.restore))
-		const flight = this.#loop.fly()
+			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#recall.restore))
+		const flight = this.#loop.fly('start')
 		if (lazyInit || this.#gate.held?.source === 'last-known-good') return this
 
 		const limit = clock.timer(startTimeout, () =>
@@ -263,10 +266,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#isSetUp = true
 	}
 
-	async #command(task: Task<T>): Promise<Outcome> {
+	async #command(trigger: RefreshTrigger, task: Task<T>): Promise<Outcome> {
 		const refused = this.#refusesToRun()
 		if (refused !== undefined) return refused
-		const landing = await this.#loop.flyNext(cancellation => this.#flight.run(cancellation, task))
+		const landing = await this.#loop.flyNext(trigger, cancellation => this.#flight.run(cancellation, task))
 		return landing?.outcome ?? this.#notRun(reasonOf(this.#life.signal))
 	}
 

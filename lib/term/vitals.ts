@@ -16,7 +16,9 @@ type Told = Pick<
 	| 'lastSuccessAt'
 	| 'ageMs'
 	| 'stale'
+	| 'staleMs'
 	| 'consecutiveFailures'
+	| 'failingSince'
 	| 'lastError'
 	| 'lastErrorAt'
 >
@@ -37,6 +39,7 @@ export class Vitals {
 	#status: TermStatus = 'idle'
 	#since: number
 	#lastErrorAt: number | undefined
+	#failingSince: number | undefined
 	/** The moment of the last confirmation by both clocks: one to be shown, one to be reckoned with. */
 	#confirmed: { readonly wall: number; readonly monotonic: number } | undefined
 	/** From when on an unconfirmed value ages: the start, if the source has never confirmed it. */
@@ -81,6 +84,7 @@ export class Vitals {
 		this.#agesFrom = this.#confirmed.monotonic
 		this.freshness = freshness
 		this.consecutiveFailures = 0
+		this.#failingSince = undefined
 		this.#hasValue = true
 		this.#review()
 	}
@@ -89,20 +93,24 @@ export class Vitals {
 		this.consecutiveFailures++
 		this.lastError = error
 		this.#lastErrorAt = this.#settings.clock.now()
+		this.#failingSince ??= this.#lastErrorAt
 		this.#review()
 	}
 
 	tell(): Told {
 		const { clock } = this.#settings
 		const status = this.#statusNow()
+		const staleFor = this.#staleFor()
 		return {
 			status,
 			since: status === this.#status ? this.#since : clock.now(),
 			ready: this.#hasValue,
 			lastSuccessAt: this.#confirmed?.wall,
 			ageMs: this.#confirmed && clock.monotonic() - this.#confirmed.monotonic,
-			stale: this.#isStale(),
+			stale: staleFor !== undefined,
+			staleMs: staleFor,
 			consecutiveFailures: this.consecutiveFailures,
+			failingSince: this.#failingSince,
 			lastError: this.lastError,
 			lastErrorAt: this.#lastErrorAt,
 		}
@@ -147,9 +155,10 @@ export class Vitals {
 		return statusOf(facts, this.#settings.clock.monotonic())
 	}
 
-	#isStale(): boolean {
+	#staleFor(): number | undefined {
 		const staleAt = this.#staleAt()
-		return staleAt !== undefined && this.#settings.clock.monotonic() >= staleAt
+		const now = this.#settings.clock.monotonic()
+		return staleAt !== undefined && now >= staleAt ? now - staleAt : undefined
 	}
 
 	#staleAt(): number | undefined {

@@ -186,7 +186,7 @@ test('a watch does not keep the process alive', t => {
 	`
 	const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
 		encoding: 'utf8',
-		timeout: 20_000,
+		timeout: 60_000,
 	})
 	t.is(stdout, 'watching\n')
 	t.is(status, 0)

@@ -76,7 +76,7 @@ for (const [client, options] of [
 	['fetch', { fetch }],
 ] as const) {
 	for (const [name, validator] of Object.entries(validators)) {
-		conforms(test, `${client}, with ${name}`, {
+		conforms(test.serial, `${client}, with ${name}`, {
 			create: harness(validator, options),
 			capabilities: { versions: validator.header === undefined ? 'none' : 'content', beside: true },
 		})

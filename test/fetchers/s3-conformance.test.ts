@@ -8,7 +8,7 @@ const key = 'terms/one.json'
 
 for (const [place, open] of endpoints) {
 	for (const copies of [0, 1]) {
-		conforms(test, `${place}${copies === 0 ? '' : ', with a failover bucket'}`, {
+		conforms(test.serial, `${place}${copies === 0 ? '' : ', with a failover bucket'}`, {
 			async create(content) {
 				const span = new Span()
 				const [bucket, ...others] = await Promise.all(Array.from({ length: copies + 1 }, () => open(span)))

@@ -15,7 +15,7 @@ import { serveS3, type S3Server } from '../support/s3-server.ts'
 /** Nothing of AWS's but what the test gives, and nobody asks an instance that is not there for its metadata. */
 const environment = (t: ExecutionContext, variables: Readonly<Record<string, string>>): void => {
 	const before = { ...process.env }
-	for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
+	for (const name of Object.keys(process.env)) if (/^AWS_(?!SDK_JS_)/.test(name)) delete process.env[name]
 	Object.assign(process.env, {
 		AWS_EC2_METADATA_DISABLED: 'true',
 		AWS_CONFIG_FILE: '/dev/null',

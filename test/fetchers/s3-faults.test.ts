@@ -216,12 +216,12 @@ test('silence before the answer is FETCH_TIMEOUT', async t => {
 })
 
 test('silence within the body is FETCH_TIMEOUT', async t => {
-	// Long enough for the answer to begin on a busy machine.
+	// The SDK goes by the system's clock; on a machine too busy for an answer within this, that is the timeout.
 	const { server, fetcher } = await setup(t, { requestTimeout: 1000 })
 	server.put('terms', 'one.json', Buffer.alloc(64 * KiB))
 	server.fail({ kind: 'stall', afterBytes: KiB })
-	const error = await failure(t, textOf(await fetcher.download(context())))
-	t.is(error.code, 'FETCH_TIMEOUT')
+	const reading = fetcher.download(context()).then(textOf)
+	await t.throwsAsync(reading, { code: 'FETCH_TIMEOUT' })
 	await until(() => server.openSockets === 0)
 })
 

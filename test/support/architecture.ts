@@ -24,7 +24,7 @@ interface Edge extends Import {
 
 /** What is wrong, one line each; nothing, if nothing is. */
 export const checkArchitecture = (sources: Sources, manifest: Package, laws: Laws): string[] => {
-	const { edges, unresolved } = resolveAll(sources, manifest)
+	const { edges, unresolved } = resolveAll(sources, manifest, laws)
 	return [
 		...unresolved,
 		...layers(sources, edges, manifest, laws),
@@ -40,15 +40,20 @@ export const checkArchitecture = (sources: Sources, manifest: Package, laws: Law
 const sourceOf = (built: string): string =>
 	built.replace(/^\.\/dist\//, '').replace(/(\.d\.ts|\.js|\.ts)$/, '.ts')
 
-const resolveAll = (sources: Sources, { imports }: Package): { edges: Edge[]; unresolved: string[] } => {
+const resolveAll = (
+	sources: Sources,
+	{ imports }: Package,
+	{ computedImports }: Laws,
+): { edges: Edge[]; unresolved: string[] } => {
 	const edges: Edge[] = []
 	const unresolved: string[] = []
 	for (const [from, text] of sources) {
 		for (const one of importsOf(from, text)) {
 			const { specifier, line } = one
 			const wrong = (what: string): void => void unresolved.push(`${from}:${line} ${what}`)
-			if (specifier === undefined) wrong('computes the name of what it imports')
-			else if (specifier.startsWith('.')) {
+			if (specifier === undefined) {
+				if (!(from in computedImports)) wrong('computes the name of what it imports')
+			} else if (specifier.startsWith('.')) {
 				const file = posix.join(posix.dirname(from), specifier)
 				edges.push({ ...one, from, targets: [{ file }] })
 				if (!sources.has(file)) wrong(`imports ${file}, which does not exist`)

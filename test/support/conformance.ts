@@ -1,9 +1,14 @@
-import type { TestFn } from 'ava'
+import type { ExecutionContext } from 'ava'
 import { fetcherConformance, type FetcherConformanceOptions } from '../../lib/testing/fetcher-conformance.ts'
 
-/** Runs the conformance suite as tests of ava, each title beginning with the subject. */
+type Register = (title: string, run: (t: ExecutionContext) => Promise<void>) => void
+
+/**
+ * Runs the conformance suite as tests of ava, each title beginning with the subject. With `test.serial` where servers
+ * and large bodies would otherwise keep each other waiting.
+ */
 export const conforms = (
-	test: TestFn,
+	test: Register,
 	subject: string,
 	options: Omit<FetcherConformanceOptions, 'test'>,
 ): void =>

@@ -1,3 +1,4 @@
+import type { ExecutionContext } from 'ava'
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,4 +15,11 @@ export const openFilesIn = async (directory: string): Promise<number> => {
 	const fds = await readdir('/proc/self/fd').catch(() => [])
 	const paths = await Promise.all(fds.map(fd => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
 	return paths.filter(path => path.startsWith(`${directory}/`)).length
+}
+
+/** The same, gone with the test. */
+export const temporaryFolder = async (t: ExecutionContext): Promise<string> => {
+	const { path, remove } = await temporaryDirectory()
+	t.teardown(remove)
+	return path
 }

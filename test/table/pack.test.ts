@@ -24,7 +24,9 @@ test('rows are keyed by a property, a JSON pointer, a function, or the name of t
 	const rows = [{ 'a/b': [{ '~': 'deep' }], id: 1 }]
 	t.deepEqual([...(await rowsTable(rows, { key: '/a~1b/0/~0' })).keys()], ['deep'])
 
-	const byFunction = await rowsTable([{ country: 'DE', name: 'Ulm' }], { key: { module: functions } })
+	const byFunction = await rowsTable([{ country: 'DE', name: 'Ulm' }], {
+		key: { module: functions, export: 'countryAndName' },
+	})
 	t.deepEqual(byFunction.get('DE/Ulm'), { country: 'DE', name: 'Ulm' })
 
 	const byName = tableOf(await packText('{"__proto__":{"a":1},"1":{"a":2},"":{"a":3}}'))

@@ -1,5 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
+import type { ResourceLimits } from 'node:worker_threads'
 import { gzipSync } from 'node:zlib'
+import { systemClock } from '../../lib/core/clock.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import type { Packed } from '../../lib/table/pack.ts'
 import { PackingThread } from '../../lib/table/packing-thread.ts'
@@ -7,11 +9,8 @@ import { bodySpec, each, spec, tableOf } from './support.ts'
 
 const functions = new URL('./fixtures/functions.js', import.meta.url)
 
-const threadOf = (
-	t: ExecutionContext,
-	...args: ConstructorParameters<typeof PackingThread>
-): PackingThread => {
-	const thread = new PackingThread(...args)
+const threadOf = (t: ExecutionContext, resourceLimits?: ResourceLimits): PackingThread => {
+	const thread = new PackingThread(systemClock, resourceLimits)
 	t.teardown(() => thread.end())
 	return thread
 }

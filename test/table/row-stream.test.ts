@@ -38,7 +38,7 @@ const refused = async (
 	byte?: number,
 ): Promise<void> => {
 	const shown = typeof document === 'string' ? document : Buffer.from(document).toString('latin1')
-	for (const places of [[], everyByte(Buffer.byteLength(document as string))]) {
+	for (const places of [[], everyByte(Buffer.byteLength(document))]) {
 		const error = await t.throwsAsync(
 			() => read(Kind, document, places),
 			{ instanceOf: RemoteTermError },
@@ -50,7 +50,8 @@ const refused = async (
 	}
 }
 
-const json = fc.jsonValue({ noUnicodeString: false } as never)
+// Members called `__proto__` are left out, as the codecs do it.
+const json = fc.jsonValue().filter(value => !JSON.stringify(value).includes('__proto__'))
 const places = fc.array(fc.nat(), { maxLength: 10 })
 const spaces = fc.constantFrom('', ' ', '\n', '\r\n\t ')
 

@@ -211,7 +211,7 @@ test('an empty table has nothing, and says so', t => {
 	t.is(table.size, 0)
 	t.is(table.get('a'), undefined)
 	t.deepEqual([...table], [])
-	t.is(String(table), '[object Table]')
+	t.is(Object.prototype.toString.call(table), '[object Table]')
 })
 
 const expectSame = (table: Table<Row>, map: ReadonlyMap<Key, Row>): void => {

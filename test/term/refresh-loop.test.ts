@@ -10,19 +10,29 @@ const setup = ({
 	const clock = new FakeClock()
 	const flights: Array<{ land: (outcome: string) => void; signal: AbortSignal }> = []
 	const landed: string[] = []
+	const recorded: string[] = []
+	const triggers: string[] = []
 	const loop = new RefreshLoop<string>({
 		clock,
 		minInterval,
 		run: ({ signal }) => new Promise(resolve => flights.push({ land: resolve, signal })),
-		nextDelay: () => delay,
-		landed: outcome => landed.push(outcome),
+		watch: (trigger, fly) => {
+			triggers.push(trigger)
+			return fly()
+		},
+		nextDelay: outcome => {
+			recorded.push(outcome)
+			return delay
+		},
+		mustWait: outcome => outcome === 'wait!',
+		landed: (outcome, ended) => landed.push(ended ? `${outcome}, too late` : outcome),
 	})
-	return { clock, flights, landed, loop }
+	return { clock, flights, landed, loop, recorded, triggers }
 }
 
 test('callers during a flight share it', async t => {
 	const { loop, flights } = setup()
-	const both = [loop.fly(), loop.fly()]
+	const both = [loop.fly('update'), loop.fly('update')]
 	t.is(flights.length, 1)
 	flights[0]!.land('first')
 	t.deepEqual(await Promise.all(both), ['first', 'first'])
@@ -31,7 +41,7 @@ test('callers during a flight share it', async t => {
 test('each landing sets exactly one timer, however many flights were asked for by hand', async t => {
 	const { loop, flights, clock } = setup()
 	for (let round = 0; round < 20; round++) {
-		const flight = loop.fly()
+		const flight = loop.fly('update')
 		t.is(clock.pendingTimers, 0, 'none while a flight is under way')
 		flights.at(-1)!.land('done')
 		await flight
@@ -43,7 +53,7 @@ test('each landing sets exactly one timer, however many flights were asked for b
 
 test('the timer begins the next flight at exactly its time', async t => {
 	const { loop, flights, clock } = setup({ delay: 5_000 })
-	const flight = loop.fly()
+	const flight = loop.fly('update')
 	flights[0]!.land('done')
 	await flight
 	await clock.advance(4_999)
@@ -53,22 +63,25 @@ test('the timer begins the next flight at exactly its time', async t => {
 })
 
 test('a change of the source during a flight is followed by one more flight, and only one', async t => {
-	const { loop, flights, clock } = setup({ delay: 60_000, minInterval: 100 })
-	const flight = loop.fly()
+	const { loop, flights, recorded, triggers, clock } = setup({ delay: 60_000, minInterval: 100 })
+	const flight = loop.fly('update')
 	loop.sourceChanged()
 	loop.sourceChanged()
 	flights[0]!.land('too early')
 	await flight
+	t.deepEqual(recorded, ['too early'])
 	await clock.advance(100)
 	t.is(flights.length, 2)
 	flights[1]!.land('in time')
 	await clock.advance(59_999)
 	t.is(flights.length, 2)
+	await clock.advance(1)
+	t.deepEqual(triggers, ['update', 'change', 'schedule'])
 })
 
 test('a change of a quiet source begins a flight at once; a busy one is held to the minimum', async t => {
 	const { loop, flights, clock } = setup({ delay: 60_000, minInterval: 1_000 })
-	const flight = loop.fly()
+	const flight = loop.fly('update')
 	flights[0]!.land('done')
 	await flight
 	await clock.advance(10_000)
@@ -84,16 +97,17 @@ test('a change of a quiet source begins a flight at once; a busy one is held to 
 	t.is(flights.length, 3)
 })
 
-test('nothing happens after the end: no landing is announced, no timer is set, no change is heard', async t => {
-	const { loop, flights, landed, clock } = setup()
-	void loop.fly()
+test('nothing happens after the end: a landing says that it comes too late, no timer is set, no change is heard', async t => {
+	const { loop, flights, landed, recorded, clock } = setup()
+	void loop.fly('update')
 	const ended = loop.end(new Error('over'))
 	t.true(flights[0]!.signal.aborted)
 	flights[0]!.land('late')
 	await ended
 	loop.sourceChanged()
 	await clock.advance(100_000)
-	t.deepEqual(landed, [])
+	t.deepEqual(landed, ['late, too late'])
+	t.deepEqual(recorded, [])
 	t.is(clock.pendingTimers, 0)
 	t.is(flights.length, 1)
 })
@@ -106,12 +120,27 @@ test('a listener that asks for another flight gets another, not the one that has
 		clock,
 		minInterval: 100,
 		run: async () => ++runs,
+		watch: (_trigger, fly) => fly(),
 		nextDelay: () => 1_000,
+		mustWait: () => false,
 		landed: outcome => {
-			if (outcome === 1) second = loop.fly()
+			if (outcome === 1) second = loop.fly('update')
 		},
 	})
-	t.is(await loop.fly(), 1)
+	t.is(await loop.fly('update'), 1)
 	t.is(await second, 2)
 	t.is(clock.pendingTimers, 1)
+})
+
+test('a source that asked us to wait is not asked sooner because it changed', async t => {
+	const { loop, flights, clock } = setup({ delay: 30_000, minInterval: 100 })
+	const flight = loop.fly('update')
+	loop.sourceChanged()
+	flights[0]!.land('wait!')
+	await flight
+	loop.sourceChanged()
+	await clock.advance(29_999)
+	t.is(flights.length, 1)
+	await clock.advance(1)
+	t.is(flights.length, 2)
 })

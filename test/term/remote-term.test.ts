@@ -601,3 +601,23 @@ test('what the source says about staleness is used unless the user says otherwis
 	await clock.advance(15_000)
 	t.is(term.health().status, 'stale')
 })
+
+test('a refresh during which the source changes is on record like any other', async t => {
+	const { term, fetcher } = setup(t)
+	await term.start()
+
+	fetcher.fail('FETCH_FAILED')
+	const failing = term.update()
+	fetcher.publish('{"EUR":2}')
+	const { error } = await failing
+	t.is(error?.code, 'FETCH_FAILED')
+	t.is(term.health().lastError, error)
+	t.is(term.health().status, 'failing')
+	t.is(term.health().consecutiveFailures, 1)
+
+	const succeeding = term.update()
+	fetcher.publish('{"EUR":3}')
+	t.is((await succeeding).status, 'updated')
+	t.is(term.health().status, 'ready')
+	t.is(term.health().consecutiveFailures, 0)
+})

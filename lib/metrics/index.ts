@@ -1,0 +1,1 @@
+export { createMetrics, type MeasuredTerm, type Metrics, type MetricsOptions } from './metrics.ts'

@@ -1,0 +1,4 @@
+import * as none from '../../lib/diagnostics/none.ts'
+import { diagnosticsSuite } from './channels-suite.ts'
+
+diagnosticsSuite('none', none, { heard: false })
