@@ -1,9 +1,4 @@
-import {
-	DIGEST_LENGTHS,
-	wrongLength,
-	type DigestAlgorithm,
-	type DigestPromise,
-} from './digest-fields.ts'
+import { DIGEST_LENGTHS, wrongLength, type DigestAlgorithm, type DigestPromise } from './digest-fields.ts'
 import type { ExpectedDigest } from '../core/fetcher.ts'
 import { fromBase64, toHex } from './encodings.ts'
 

@@ -26,11 +26,12 @@ conforms(test, 'file:', {
 		return {
 			fetcher: await fetcherFromEnv({ REMOTE_TERM_SOURCE: pathToFileURL(file).href }),
 			publish: async bytes => writeFileSync(file, bytes),
+			publishBeside: async (suffix, bytes) => writeFileSync(file + suffix, bytes),
 			openBodies: async () => openFilesIn(path),
 			dispose: remove,
 		}
 	},
-	capabilities: { watch: true, unpublish: false },
+	capabilities: { watch: true, beside: true, unpublish: false },
 })
 
 test('each kind of source has its fetcher', async t => {
