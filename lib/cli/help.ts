@@ -1,7 +1,7 @@
 import { EXIT_CODES } from './exit-codes.ts'
 
 export const PROGRAM_DESCRIPTION =
-	'Looks at remote data as a service with remote-term sees it: fetched, checked, and refused if it is bad.'
+	'Looks at remote data as a service with remote-term sees it: fetched, checked, and refused if it is bad; and signs it for those who publish it.'
 
 export const SOURCE_HELP =
 	'https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; left out: REMOTE_TERM_SOURCE and the other variables of that prefix'
@@ -14,6 +14,15 @@ export const WATCH_DESCRIPTION =
 
 const exitCodes = EXIT_CODES.map(({ code, meaning }) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')
 
+export const KEYGEN_DESCRIPTION =
+	'Makes a pair of Ed25519 keys. The private key (PEM, PKCS#8) goes into a new file that nobody else may read; the public key, as terms take it, beside it and to the screen. Nothing is overwritten.'
+
+export const SIGN_DESCRIPTION =
+	'Signs the name, the sequence and the SHA-256 of FILE, into a small file that is published beside it. Terms refuse a sequence below one that they have accepted, so each publish needs a higher one; auto needs no memory, and is always above that of the signature that is there.'
+
+export const VERIFY_DESCRIPTION =
+	'Checks a file and its signature as a term with these keys would, and prints what was compared with what. A service needs no such step: its term verifies by itself.'
+
 const DOCS = 'The documentation is docs/cli.md of the project.'
 
 export const PROGRAM_HELP = `
@@ -22,6 +31,7 @@ Examples:
   $ remote-term get ./rates.json.gz --path /USD
   $ remote-term watch 's3://my-bucket/rules.ndjson?region=eu-west-1' --interval 10s
   $ REMOTE_TERM_SOURCE=https://config.example.com/rates.json remote-term watch --json
+  $ remote-term sign ./rates.json --key ./signing-key --name rates
 
 Exit codes:
 ${exitCodes}
@@ -39,6 +49,9 @@ Examples:
 
   A source that wants credentials:
   $ remote-term get https://config.example.com/rates.json -H "Authorization: Bearer $TOKEN"
+
+  Only if it was signed for the term \`rates\`, with the key that belongs to this one:
+  $ remote-term get https://config.example.com/rates.json --public-key ./signing-key.pub --name rates
 
   A key on any S3-compatible store, with AWS_ACCESS_KEY_ID and the like in the environment:
   $ remote-term get 's3://my-bucket/rules.msgpack?region=eu-west-1' --compact
@@ -65,3 +78,37 @@ ${exitCodes}
 
 ${DOCS}
 `
+
+const teach = (examples: string): string => `
+Examples:
+${examples}
+
+Exit codes:
+${exitCodes}
+
+The documentation is docs/integrity.md and docs/cli.md of the project.
+`
+
+export const KEYGEN_EXAMPLES =
+	teach(`  Once, on the machine that publishes; the second file is what services are given:
+  $ remote-term keygen --out ./signing-key
+  $ cat ./signing-key.pub
+
+  For those who read at https:…, without a service:
+  $ remote-term get https://config.example.com/rates.json --public-key ./signing-key.pub --name rates`)
+
+export const SIGN_EXAMPLES = teach(`  Sign, then publish both files, side by side:
+  $ remote-term sign ./rates.json --key ./signing-key --name rates
+  $ aws s3 cp ./rates.json s3://my-bucket/ && aws s3 cp ./rates.json.sig s3://my-bucket/
+
+  With a number of your own, for instance that of the build, and a name for people:
+  $ remote-term sign ./rates.json --key ./signing-key --name rates --sequence 1042 --label "spring prices"
+
+  While a key is being replaced, with both:
+  $ remote-term sign ./rates.json --key ./old-key --key ./new-key --name rates`)
+
+export const VERIFY_EXAMPLES = teach(`  Before publishing:
+  $ remote-term verify ./rates.json --public-key ./signing-key.pub --name rates
+
+  What was downloaded, with the key itself, and not older than what is known:
+  $ remote-term verify ./rates.json --public-key rtpk1:… --name rates --min-sequence 1042`)

@@ -16,6 +16,7 @@ import {
 } from './help.ts'
 import { interruptionOf, ReaderLeft, type Io } from './io.ts'
 import type { ReadOptions } from './open-term.ts'
+import { addSigningCommands, withPublicKeys, type ExecuteSigning } from './signing-commands.ts'
 import { parseDuration, parseSize } from './quantities.ts'
 import { addressOf, DEFAULT_PREFIX, type SourceAddress } from './source.ts'
 import type { WatchOptions } from './watch.ts'
@@ -37,8 +38,15 @@ export const run = async (args: readonly string[], io: Io): Promise<ExitCode> =>
 				exitCode = conclude(thrown, context, io)
 			}
 		}
+	const executeSigning: ExecuteSigning = async (command, options) => {
+		try {
+			await command(io)
+		} catch (thrown) {
+			exitCode = conclude(thrown, options, io)
+		}
+	}
 	try {
-		await createProgram(execute, io).parseAsync([...args], { from: 'user' })
+		await createProgram(execute, executeSigning, io).parseAsync([...args], { from: 'user' })
 		return exitCode
 	} catch (thrown) {
 		if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
@@ -59,7 +67,7 @@ type Execute = <Options extends ReadOptions>(
 	command: (address: SourceAddress, options: Options, io: Io) => Promise<ExitCode>,
 ) => (given: string | undefined, options: Options) => Promise<void>
 
-const createProgram = (execute: Execute, { stdout, stderr }: Io): Command => {
+const createProgram = (execute: Execute, executeSigning: ExecuteSigning, { stdout, stderr }: Io): Command => {
 	const program = new Command('remote-term')
 		.description(PROGRAM_DESCRIPTION)
 		.version(packageVersion(), '-V, --version', 'print the version')
@@ -112,12 +120,15 @@ const createProgram = (execute: Execute, { stdout, stderr }: Io): Command => {
 				(await import('./watch.ts')).watch(address, options, io),
 			),
 		)
+	addSigningCommands(program, executeSigning)
 	return program
 }
 
 /** What every command takes that reads a source. */
 const withReadOptions = (command: Command): Command =>
-	command
+	withPublicKeys(command)
+		.option('--name <name>', 'what the term is called, and must be signed as (default: from SOURCE)')
+		.option('--checksum', 'refuse what does not fit the .sha256 file beside SOURCE')
 		.addOption(
 			new Option(
 				'--codec <name>',

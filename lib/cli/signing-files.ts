@@ -59,6 +59,10 @@ export const readText = async (file: string): Promise<string> => {
 	return new TextDecoder().decode(bytes)
 }
 
+/** A public key as it is given on the command line: itself, or the file that holds it. */
+export const publicKeyFrom = async (given: string): Promise<string> =>
+	given.startsWith('rtpk1:') || given.includes('-----BEGIN') ? given : readText(given)
+
 /** Never over something that is there: a key that is overwritten is lost. */
 export const writeNewFile = async (file: string, text: string, mode: number): Promise<void> => {
 	try {

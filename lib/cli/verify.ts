@@ -2,7 +2,7 @@ import { parseEnvelope } from '../integrity/envelope.ts'
 import { createKeyRing } from '../integrity/keys.ts'
 import { verifyEnvelope } from '../integrity/signature.ts'
 import { RemoteTermError } from '../core/errors.ts'
-import { digestFile, readShortFile, readText, signatureOf, type SigningIo } from './signing-files.ts'
+import { digestFile, publicKeyFrom, readShortFile, signatureOf, type SigningIo } from './signing-files.ts'
 
 export interface VerifyFileOptions {
 	readonly file: string
@@ -17,7 +17,7 @@ export interface VerifyFileOptions {
 }
 
 /**
- * `remote-term verify FILE --key PUB…`: what a term with these keys would say of the file. Prints what was checked, and
+ * `remote-term verify FILE --public-key PUB…`: what a term with these keys would say of the file. Prints what was checked, and
  * what was not.
  *
  * @throws `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`, `INVALID_OPTION`, `FETCH_NOT_FOUND`,
@@ -27,7 +27,7 @@ export const verify = async (
 	{ file, keys, name, minSequence, signature = signatureOf(file) }: VerifyFileOptions,
 	io: SigningIo,
 ): Promise<void> => {
-	const ring = await createKeyRing(await Promise.all(keys.map(publicKeyFrom)), '--key')
+	const ring = await createKeyRing(await Promise.all(keys.map(publicKeyFrom)), '--public-key')
 	const { digest, size } = await digestFile(file, io)
 	const envelope = await readShortFile(signature)
 	if (envelope === undefined)
@@ -56,9 +56,6 @@ export const verify = async (
 		].join('\n'),
 	)
 }
-
-const publicKeyFrom = async (given: string): Promise<string> =>
-	given.startsWith('rtpk1:') || given.includes('-----BEGIN') ? given : readText(given)
 
 /** Beyond the year 275760 there are numbers, but no dates. */
 const dateOf = (ms: number): string => (ms <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`)

@@ -30,6 +30,9 @@ test('docs/cli.md names every option of the help, and no other', async t => {
 		[
 			['get', '--help'],
 			['watch', '--help'],
+			['keygen', '--help'],
+			['sign', '--help'],
+			['verify', '--help'],
 		].map(args => runInside(args)),
 	)
 	const flags = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g))].sort()

@@ -26,7 +26,7 @@ const readBeside = async (fetcher: Fetcher, suffix: string): Promise<string> => 
 
 test('HTTP: the suffix goes behind the path, and query, headers and credentials stay', async t => {
 	const { url } = await serve(t, ({ url: asked, headers }, response) => {
-		response.end(`${asked} ${headers.authorization} ${String(headers['x-own'])}`)
+		response.end(`${asked} ${String(headers.authorization)} ${String(headers['x-own'])}`)
 	})
 	const source = new URL('/a/rates.json?v=3&t=%2F#part', url)
 	source.username = 'user'

@@ -26,7 +26,7 @@ conforms(test, 'file:', {
 		return {
 			fetcher: await fetcherFromEnv({ REMOTE_TERM_SOURCE: pathToFileURL(file).href }),
 			publish: async bytes => writeFileSync(file, bytes),
-			publishBeside: async (suffix, bytes) => writeFileSync(`${file}${suffix}`, bytes),
+			publishBeside: async (suffix, bytes) => writeFileSync(file + suffix, bytes),
 			openBodies: async () => openFilesIn(path),
 			dispose: remove,
 		}
