@@ -108,13 +108,15 @@ export class Gate<T> {
 
 	#confirm({ version }: NotModified, asked: Version | undefined): Admission<T> {
 		const confirmed = version ?? asked
-		if (confirmed === undefined) {
+		const held = this.held?.validator
+		if (confirmed !== undefined && confirmed === held) return this.#confirmHeld()
+		if (this.refusal === undefined || confirmed === undefined) {
+			const found = confirmed === undefined ? 'a question without a version' : confirmed
 			throw new RemoteTermError(
 				'FETCH_STATUS',
-				`${this.#settings.name}: the source answered "not modified" to a question without a version`,
+				`Expected the source of ${this.#settings.name} to confirm ${held ?? 'nothing'}, got "not modified" for ${found}`,
 			)
 		}
-		if (confirmed !== this.refusal?.version) return this.#confirmHeld()
 		// The state that was refused is still there, and so is the reason.
 		if (this.refusal.reason !== 'content') return { status: 'unchanged', version: this.held?.version }
 		throw this.refusal.error
