@@ -6,6 +6,7 @@ export type {
 	DownloadedBody,
 	DownloadedValue,
 	Encoding,
+	ExpectedDigest,
 	FetchContext,
 	Fetcher,
 	Freshness,
@@ -17,7 +18,9 @@ export type { Blocked, RefreshContext, RefreshTrigger, StatusChange } from './te
 export { createTerm, type CreateTermOptions } from './term/create-term.ts'
 export type { Outcome, PutInfo, Steps, TermEvents } from './term/events.ts'
 export type { Health, TermStatus, ValueSource } from './term/health.ts'
-export type { RemoteTermOptions } from './term/options.ts'
+export type { Backoff } from './term/backoff.ts'
+export type { DriftGuard } from './term/drift.ts'
+export type { Integrity, LastKnownGood, RemoteTermOptions } from './term/options.ts'
 export { probe, type Probe, type ProbeOptions, type ProbeReason } from './term/probe.ts'
 export { RemoteTerm } from './term/remote-term.ts'
 export { bytes, json, msgpack, ndjson, text } from './codecs/index.ts'

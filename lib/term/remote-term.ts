@@ -254,16 +254,16 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	async #setUpOnce(context: FetchContext): Promise<void> {
 		const { initial, name } = this.#settings
 		try {
-			await this.setup()
+			if (!this.#isSetUp) await this.setup()
 		} catch (error) {
 			throw new RemoteTermError('SETUP_FAILED', `Cannot set up ${name}: ${messageOf(error)}`, {
 				cause: error,
 			})
 		}
+		this.#isSetUp = true
 		if (this.#archive.onDisk) await this.#archive.open()
 		await this.#gate.provenance.recallFloor(this.#archive.snapshots(context))
 		if (initial !== undefined) await this.#gate.admitInitial(initial, context)
-		this.#isSetUp = true
 	}
 
 	async #command(trigger: RefreshTrigger, task: Task<T>): Promise<Outcome> {
