@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 
-const MAX_PACKED = 400_000
-const MAX_FILES = 500
+const MAX_PACKED = 500_000
+const MAX_FILES = 700
 /** What the main entry must not load: each has a subpath, or a command, of its own. */
 const NOT_AT_FIRST = ['@aws-sdk', '@smithy', 'undici', 'http-cache-semantics', 'commander', 'cli-progress']
 /**
@@ -27,6 +27,11 @@ const PEERS = {
 			credentials: { accessKeyId: 'nobody', secretAccessKey: 'nothing' },
 		})
 		await fetcher.init({ signal: new AbortController().signal, clock, logger })
+	`,
+	'@opentelemetry/api': `
+		const { instrument } = await import('remote-term/otel')
+		const instrumentation = await instrument()
+		instrumentation[Symbol.dispose]()
 	`,
 }
 

@@ -33,6 +33,13 @@ const DAY = 24 * 3600 * 1000
 export class FailoverFetcher implements Fetcher {
 	/** There only if one of the sources can tell. */
 	readonly watch?: NonNullable<Fetcher['watch']>
+	/**
+	 * There only if all sources have it: a failover over what lies beside each, in the same order and with the same options.
+	 * It keeps its own count of which source is healthy, so a body may come from one source and its signature from another.
+	 * That is no risk, as a signature is its publisher's word on these very bytes, whoever delivers it; sources that are
+	 * not abreast make a mismatch, which is refused, and mends itself when they are.
+	 */
+	readonly beside?: (suffix: string) => FailoverFetcher
 	readonly #sources: readonly Source[]
 	readonly #failsOver: (error: RemoteTermError) => boolean
 	readonly #acceptUndated: boolean
@@ -52,6 +59,14 @@ export class FailoverFetcher implements Fetcher {
 		this.#sources = sources.map(source => new Source({ ...source, failsOver, recoverAfter, attemptTimeout }))
 		if (sources.some(({ fetcher }) => fetcher.watch !== undefined)) {
 			this.watch = (onChange, context) => this.#watch(onChange, context)
+		}
+		if (sources.every(({ fetcher }) => fetcher.beside !== undefined)) {
+			const others = 'sources' in options ? { ...options } : {}
+			this.beside = suffix =>
+				new FailoverFetcher({
+					...others,
+					sources: sources.map(({ name, fetcher }) => ({ name, fetcher: fetcher.beside!(suffix) })),
+				})
 		}
 	}
 

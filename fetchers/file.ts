@@ -94,6 +94,11 @@ export class FileFetcher implements Fetcher {
 		return watchPath(this.#path, onChange, context)
 	}
 
+	/** The file in the same directory whose name has `suffix` behind it. */
+	beside(suffix: string): FileFetcher {
+		return new FileFetcher({ path: this.#path + nonEmptyString('suffix', suffix) })
+	}
+
 	/** Closes files that were neither read to their end nor given up. */
 	async close(): Promise<void> {
 		await Promise.all([...this.#open].map(file => file.close()))

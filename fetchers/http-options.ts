@@ -2,7 +2,15 @@ import { supportedEncodings } from '#inflate'
 import type { Dispatcher } from 'undici'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Encoding } from '../lib/core/fetcher.ts'
-import { invalid, notNegative, notNegativeInteger, onlyKnownOptions, positive } from '../lib/core/options.ts'
+import {
+	bool,
+	invalid,
+	nonEmptyString,
+	notNegative,
+	notNegativeInteger,
+	onlyKnownOptions,
+	positive,
+} from '../lib/core/options.ts'
 import type { FetchLike } from './http-request/fetch.ts'
 
 /** Called once for each request, so that credentials can rotate. What it waits for ends with `signal`. */
@@ -50,6 +58,11 @@ export interface HttpFetcherOptions {
 	 * it (Node 22.15, 23.8 and later) and it is not left to a `fetch`, and `gzip`.
 	 */
 	readonly acceptEncoding?: readonly Encoding[]
+	/**
+	 * Asks the server for a digest with each answer (`Want-Repr-Digest`, RFC 9530 §4), for those that send one only when
+	 * asked. Default: false, since most ignore it, and caches that vary by it keep one more copy.
+	 */
+	readonly wantDigest?: boolean
 }
 
 /** Options as they are after the door: complete, checked, and without secrets in the URL. */
@@ -68,6 +81,7 @@ export interface HttpSettings {
 	readonly minRefreshInterval: number
 	readonly maxRefreshInterval: number
 	readonly acceptEncoding: string
+	readonly wantDigest: boolean
 }
 
 const KNOWN: ReadonlyArray<keyof HttpFetcherOptions> = [
@@ -84,6 +98,7 @@ const KNOWN: ReadonlyArray<keyof HttpFetcherOptions> = [
 	'minRefreshInterval',
 	'maxRefreshInterval',
 	'acceptEncoding',
+	'wantDigest',
 ]
 const ENCODINGS: readonly unknown[] = ['gzip', 'deflate', 'br', 'zstd'] satisfies Encoding[]
 /** Not those that need a reason: `br` is slow to undo, and what `deflate` means has never been agreed upon. */
@@ -105,6 +120,7 @@ export const parseHttpOptions = (options: HttpFetcherOptions): HttpSettings => {
 		minRefreshInterval = 0,
 		maxRefreshInterval = 24 * 3_600_000,
 		acceptEncoding = fetch === undefined ? DEFAULT_ENCODINGS : ['gzip'],
+		wantDigest = false,
 	} = options
 	const { url, basic } = parseUrl(options.url)
 	const ownHeaders = typeof headers === 'function' ? headers : checkedHeaders(headers)
@@ -149,7 +165,15 @@ export const parseHttpOptions = (options: HttpFetcherOptions): HttpSettings => {
 		minRefreshInterval,
 		maxRefreshInterval,
 		acceptEncoding: acceptEncoding.length > 0 ? acceptEncoding.join(', ') : 'identity',
+		wantDigest: bool('wantDigest', wantDigest),
 	})
+}
+
+/** The same options for what lies beside. The suffix belongs to the path, whatever characters are in it. */
+export const besideOptions = (options: HttpFetcherOptions, suffix: string): HttpFetcherOptions => {
+	const url = new URL(options.url)
+	url.pathname += encodeURIComponent(nonEmptyString('suffix', suffix))
+	return { ...options, url }
 }
 
 export const contradiction = (sources: readonly string[]): RemoteTermError =>

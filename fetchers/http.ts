@@ -4,10 +4,12 @@ import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Download, FetchContext, Fetcher, Freshness, NotModified, Version } from '../lib/core/fetcher.ts'
 import { redactUrl } from '../lib/core/redact.ts'
 import { contentLengthOf, encodingOf, failureOf, refusalOf } from './http-answer.ts'
+import { HttpDigests } from './http-digests.ts'
 import { exchange, type Answer } from './http-exchange.ts'
 import { freshnessOf, isRelative, policyOf, repeats, revalidated, type Policy } from './http-freshness.ts'
 import {
 	bearerAuthorization,
+	besideOptions,
 	checkedHeaders,
 	contradiction,
 	parseHttpOptions,
@@ -47,10 +49,15 @@ interface Held {
  * - Redirects are followed within bounds, from `https:` never to `http:`; `headers`, `bearerToken` and the user of
  *   the URL stay with their origin. Validators go only to where they came from (`appliesTo`); after a restart, which
  *   forgets that, to `url` itself.
+ * - `Content-Digest` and `Repr-Digest` (RFC 9530, sha-256 and sha-512) of a 200 become `digests`, which the term verifies.
+ *   A field that cannot be read is logged, and counts as none. Where the client itself undoes a content coding (`fetch`)
+ *   there are none either, as nobody has seen the bytes that they speak of.
  * - Several terms may share one fetcher.
  */
 export class HttpFetcher implements Fetcher {
 	readonly #settings: HttpSettings
+	readonly #options: HttpFetcherOptions
+	readonly #digests = new HttpDigests()
 	readonly #commonHeaders: Readonly<Record<string, string>>
 	/** Where no function has to be asked for them. */
 	readonly #fixedHeaders: Readonly<Record<string, string>> | undefined
@@ -60,7 +67,9 @@ export class HttpFetcher implements Fetcher {
 	/** Throws `INVALID_OPTION`. Nothing is connected before the first request. */
 	constructor(options: HttpFetcherOptions) {
 		this.#settings = parseHttpOptions(options)
-		const { headers, authorization } = this.#settings
+		// As they are now, in case the caller goes on using the object.
+		this.#options = { ...options, url: new URL(options.url) }
+		const { headers, authorization, wantDigest } = this.#settings
 		this.#fixedHeaders =
 			typeof headers === 'function' || typeof authorization === 'function'
 				? undefined
@@ -69,6 +78,7 @@ export class HttpFetcher implements Fetcher {
 			accept: '*/*',
 			'user-agent': 'remote-term',
 			'accept-encoding': this.#settings.acceptEncoding,
+			...(wantDigest && { 'want-repr-digest': 'sha-256=10, sha-512=5' }),
 		}
 	}
 
@@ -105,6 +115,15 @@ export class HttpFetcher implements Fetcher {
 		return answer.response.status === 304 && answer.conditional
 			? this.#confirm(answer, known!, context)
 			: this.#accept(answer, context)
+	}
+
+	/**
+	 * The same options, for the same URL with `suffix` behind its path; the query stays. A query that is signed for one
+	 * object (a presigned URL) fits no other: give the term a fetcher for the other as `integrity.signature`. Redirects
+	 * are followed from there, so what lies beside is found beside `url` and not beside where that led to.
+	 */
+	beside(suffix: string): HttpFetcher {
+		return new HttpFetcher(besideOptions(this.#options, suffix))
 	}
 
 	async close(): Promise<void> {
@@ -157,13 +176,14 @@ export class HttpFetcher implements Fetcher {
 		return { notModified: true, ...freshness }
 	}
 
-	async #accept(answer: Answer, { clock }: FetchContext): Promise<Download> {
+	async #accept(answer: Answer, { clock, logger }: FetchContext): Promise<Download> {
 		const { response, url } = answer
 		const { status, headers, decoded } = response
 		try {
 			if (status !== 200) throw refusalOf(status, headers, { ...answer, clock })
 			const size = decoded ? undefined : contentLengthOf(headers)
 			const encoding = decoded ? undefined : encodingOf(headers, url)
+			const digests = decoded ? [] : this.#digests.promisedBy(headers, url, logger)
 			const now = clock.now()
 			const version = versionOf(headers, now)
 			const policy = policyOf(headers, now)
@@ -173,6 +193,7 @@ export class HttpFetcher implements Fetcher {
 				...(version !== undefined && { version }),
 				...(size !== undefined && { size }),
 				...(encoding !== undefined && { encoding }),
+				...(digests.length > 0 && { digests }),
 				...freshnessOf(policy, now, this.#settings),
 			}
 		} catch (error) {

@@ -12,6 +12,7 @@ import type {
 	NotModified,
 	Version,
 } from '../lib/core/fetcher.ts'
+import { parseS3Checksums } from '../lib/integrity/s3-checksums.ts'
 import { createClient, loadSdk, type ClientSettings, type Sdk } from './s3-client.ts'
 import { asFetchError } from './s3-errors.ts'
 
@@ -26,6 +27,7 @@ export interface S3ObjectSettings extends ClientSettings {
 interface Session {
 	readonly sdk: Sdk
 	readonly client: S3Client
+	readonly ChecksumMode: 'ENABLED' | undefined
 }
 
 /** One object in one bucket, conditional by its ETag. */
@@ -33,6 +35,7 @@ export class S3Object implements Fetcher {
 	readonly #settings: S3ObjectSettings
 	readonly #subject: string
 	#session: Session | undefined
+	#complaint: string | undefined
 
 	constructor(settings: S3ObjectSettings) {
 		this.#settings = settings
@@ -44,7 +47,7 @@ export class S3Object implements Fetcher {
 		const { client: given } = this.#settings
 		const sdk = await loadSdk()
 		if (given !== undefined) {
-			this.#session = { sdk, client: given }
+			this.#session = { sdk, client: given, ChecksumMode: await checksumModeOf(given) }
 			return
 		}
 		const client = await createClient(sdk, this.#settings, process.env)
@@ -55,7 +58,7 @@ export class S3Object implements Fetcher {
 			client.destroy()
 			throw asFetchError(error, this.#subject)
 		}
-		this.#session = { sdk, client }
+		this.#session = { sdk, client, ChecksumMode: await checksumModeOf(client) }
 	}
 
 	async currentVersion(context: FetchContext): Promise<Version> {
@@ -75,9 +78,9 @@ export class S3Object implements Fetcher {
 		known: Version | undefined,
 		context: FetchContext,
 	): Promise<Download | NotModified> {
-		const { sdk, client } = this.#ready()
+		const { sdk, client, ChecksumMode } = this.#ready()
 		const IfNoneMatch = known === undefined || !isHeaderValue(known) ? undefined : known
-		const command = new sdk.GetObjectCommand({ ...this.#object(), IfNoneMatch })
+		const command = new sdk.GetObjectCommand({ ...this.#object(), IfNoneMatch, ChecksumMode })
 		try {
 			const output = await this.#within(context, abortSignal => client.send(command, { abortSignal }))
 			return this.#downloadOf(output, context)
@@ -126,18 +129,29 @@ export class S3Object implements Fetcher {
 		try {
 			const { ETag, LastModified } = output
 			const publishedAt = LastModified?.getTime()
+			const promised = this.#session?.ChecksumMode === undefined ? NONE : parseS3Checksums(output)
+			if (promised.status === 'malformed') this.#complain(promised.reason, context)
 			return {
 				body: this.#read(body, release, context),
 				version: ETag === undefined || ETag === '' ? undefined : ETag,
 				size: output.ContentLength,
 				encoding: encodingOf(output.ContentEncoding, this.#subject),
 				publishedAt: Number.isNaN(publishedAt) ? undefined : publishedAt,
+				digests: promised.status === 'found' ? promised.digests : undefined,
 				cancel: release,
 			}
 		} catch (error) {
 			release()
 			throw error
 		}
+	}
+
+	#complain(reason: string, { logger }: FetchContext): void {
+		if (this.#complaint !== reason)
+			logger.warn(
+				`${this.#subject} comes with a checksum that cannot be read, and is not held to it: ${reason}`,
+			)
+		this.#complaint = reason
 	}
 
 	async *#read(body: Readable, release: () => void, { signal }: FetchContext): AsyncGenerator<Uint8Array> {
@@ -150,6 +164,17 @@ export class S3Object implements Fetcher {
 			release()
 		}
 	}
+}
+
+const NONE = { status: 'none' } as const
+
+/**
+ * Asks for the checksum that S3 keeps of the object, as newer versions of the SDK do by themselves; unless it is told not
+ * to (`AWS_RESPONSE_CHECKSUM_VALIDATION=when_required`), which is how one gets along with a store that sends wrong ones.
+ */
+const checksumModeOf = async ({ config }: S3Client): Promise<'ENABLED' | undefined> => {
+	const mode = await (config as Partial<S3Client['config']> | undefined)?.responseChecksumValidation?.()
+	return mode === 'WHEN_REQUIRED' ? undefined : 'ENABLED'
 }
 
 /** A version from elsewhere may hold what no header can; the SDK would throw, and the object is simply not that. */

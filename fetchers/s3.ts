@@ -47,8 +47,14 @@ export interface S3FetcherOptions {
 /**
  * An object in S3, or in a service that speaks its language. Needs the optional peer `@aws-sdk/client-s3`.
  *
- * The version is the ETag, verbatim; one conditional request per refresh (`If-None-Match`). The SDK compares the body
- * with the checksum that S3 keeps of it, if any: `DIGEST_MISMATCH`. It does not retry (`maxAttempts` 1): the term does.
+ * The version is the ETag, verbatim; one conditional request per refresh (`If-None-Match`). The SDK does not retry
+ * (`maxAttempts` 1): the term does.
+ *
+ * The SDK compares the body with the checksum that S3 keeps of it, if any: `DIGEST_MISMATCH`. SHA-256, CRC-32C and CRC-32
+ * of the whole object become `digests` too, which the term verifies itself. That is twice, on purpose: the SDK alone knows
+ * CRC-64/NVME, which newer objects have, while `integrity.requireDigest` and failures that look the same whatever the
+ * source need ours; it costs about 1 ms per MiB. Checksums of an object's parts (`…-3`) are verified by neither.
+ * `AWS_RESPONSE_CHECKSUM_VALIDATION=when_required` turns off both.
  *
  * With `failoverBuckets` it is a `FailoverFetcher` over these objects, and each version is marked with its bucket:
  * `bucket@region|"etag"`. Compose one by hand for other options than the defaults.
@@ -58,9 +64,12 @@ export interface S3FetcherOptions {
  */
 export class S3Fetcher implements Fetcher {
 	readonly #source: Fetcher
+	readonly #options: S3FetcherOptions
 
 	constructor(options: S3FetcherOptions) {
 		const [first, ...others] = parse(options)
+		// As they are now, in case the caller goes on using the object.
+		this.#options = { ...options }
 		this.#source =
 			others.length === 0
 				? new S3Object(first)
@@ -81,6 +90,15 @@ export class S3Fetcher implements Fetcher {
 
 	downloadIfChanged(known: Version | undefined, context: FetchContext): Promise<Download | NotModified> {
 		return this.#source.downloadIfChanged!(known, context)
+	}
+
+	/**
+	 * The latest version of the object under the same key with `suffix` behind it, in the same buckets: `versionId` belongs
+	 * to one object only. With `failoverBuckets` see `FailoverFetcher.beside`.
+	 */
+	beside(suffix: string): S3Fetcher {
+		const key = this.#options.key + nonEmptyString('suffix', suffix)
+		return new S3Fetcher({ ...this.#options, key, versionId: undefined })
 	}
 
 	async close(): Promise<void> {

@@ -2,10 +2,15 @@ import { createSha256 } from '#digest'
 import { reasonOf } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Download, FetchContext, Fetcher, NotModified, Version } from '../lib/core/fetcher.ts'
-import { invalid, nonEmptyString, onlyKnownOptions } from '../lib/core/options.ts'
+import { describe, invalid, nonEmptyString, onlyKnownOptions } from '../lib/core/options.ts'
+
+interface StaticExtras {
+	/** What lies beside the content, by suffix: `{ '.sig': envelope }`. Default: nothing. */
+	readonly beside?: Readonly<Record<string, Uint8Array | string>> | undefined
+}
 
 /** Bytes, or a document to be encoded as UTF-8; they pass the gate as a downloaded body does. */
-export interface StaticBody {
+export interface StaticBody extends StaticExtras {
 	readonly body: Uint8Array | string
 	readonly value?: undefined
 	/** Default: `sha-256:` and the digest of the bytes, so the same in every process. */
@@ -13,7 +18,7 @@ export interface StaticBody {
 }
 
 /** A ready value: validated, but neither decompressed nor deserialized. Kept as it is, not copied. */
-export interface StaticValue {
+export interface StaticValue extends StaticExtras {
 	readonly value: unknown
 	readonly body?: undefined
 	/** Default: one that no other value, fetcher or process has, since a value cannot be digested. */
@@ -38,7 +43,7 @@ export class StaticFetcher implements Fetcher {
 	}
 
 	/**
-	 * Replaces body, value and version together. A version that is left out is derived as for the constructor; one that
+	 * Replaces body, value, version and what lies beside together. A version that is left out is derived as for the constructor; one that
 	 * is given must be new if the content is, or nobody will fetch it.
 	 *
 	 * @throws `INVALID_OPTION`, and then nothing has changed.
@@ -92,39 +97,84 @@ export class StaticFetcher implements Fetcher {
 		return { [Symbol.dispose]: end }
 	}
 
+	/** What lies beside at the time when it is asked for; `FETCH_NOT_FOUND` where nothing does. */
+	beside(suffix: string): Fetcher {
+		return new Beside(nonEmptyString('suffix', suffix), () => this.#held.beside.get(suffix))
+	}
+
 	async close(): Promise<void> {
 		this.#watches.clear()
+	}
+}
+
+class Beside implements Fetcher {
+	readonly #suffix: string
+	readonly #look: () => Uint8Array | undefined
+
+	constructor(suffix: string, look: () => Uint8Array | undefined) {
+		this.#suffix = suffix
+		this.#look = look
+	}
+
+	async init(): Promise<void> {}
+
+	async currentVersion({ signal }: FetchContext): Promise<Version> {
+		assertGoingOn(signal)
+		return digestOf(this.#found())
+	}
+
+	async download({ signal }: FetchContext): Promise<Download> {
+		assertGoingOn(signal)
+		const body = this.#found()
+		return { body: copy(body), version: await digestOf(body), size: body.length }
+	}
+
+	#found(): Uint8Array {
+		const found = this.#look()
+		if (found !== undefined) return found
+		throw new RemoteTermError('FETCH_NOT_FOUND', `There is no ${this.#suffix} beside this StaticFetcher`)
 	}
 }
 
 interface Held {
 	readonly content: { readonly body: Uint8Array } | { readonly value: unknown }
 	readonly version: () => Promise<Version>
+	readonly beside: ReadonlyMap<string, Uint8Array>
 }
 
 const parse = (options: StaticFetcherOptions): Held => {
-	onlyKnownOptions('StaticFetcher', options, ['body', 'value', 'version'])
+	onlyKnownOptions('StaticFetcher', options, ['body', 'value', 'version', 'beside'])
 	const { body, value, version } = options
 	if ((body === undefined) === (value === undefined)) {
 		throw new RemoteTermError('INVALID_OPTION', 'Expected StaticFetcher to be given either `body` or `value`')
 	}
 	if (version !== undefined) nonEmptyString('version', version)
+	const beside = parseBeside(options.beside === undefined ? {} : options.beside)
 	if (body === undefined) {
 		const given = version ?? uniqueVersion()
-		return { content: { value }, version: async () => given }
+		return { content: { value }, version: async () => given, beside }
 	}
 	const bytes = bytesOf(body)
 	let derived: Promise<Version> | undefined
 	return {
 		content: { body: bytes },
 		version: async () => version ?? (derived ??= digestOf(bytes)),
+		beside,
 	}
 }
 
-const bytesOf = (body: Uint8Array | string): Uint8Array => {
+const parseBeside = (beside: unknown): ReadonlyMap<string, Uint8Array> => {
+	if (typeof beside !== 'object' || beside === null)
+		throw invalid('beside', 'an object with bytes by suffix', beside)
+	return new Map(
+		Object.entries(beside).map(([suffix, body]) => [suffix, bytesOf(body, `beside[${describe(suffix)}]`)]),
+	)
+}
+
+const bytesOf = (body: unknown, option = 'body'): Uint8Array => {
 	if (typeof body === 'string') return new TextEncoder().encode(body)
 	if (body instanceof Uint8Array) return copy(body)
-	throw invalid('body', 'a Uint8Array or a string', body)
+	throw invalid(option, 'a Uint8Array or a string', body)
 }
 
 /** A plain copy also of a `Buffer`, whose `slice` makes none. */

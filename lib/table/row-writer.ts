@@ -273,7 +273,8 @@ export class RowWriter {
 			if (this.at > this.#limit) throw new RowFault('is too large')
 			return
 		}
-		if (this.at > this.#limit || bytes > SEGMENT_BYTES) throw new RowFault('is too large')
+		// A string asks for twice its length before it is known to need only once.
+		if (this.at > this.#limit || bytes > 2 * SEGMENT_BYTES) throw new RowFault('is too large')
 		const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
 		grown.set(this.bytes.subarray(0, this.at))
 		this.bytes = grown

@@ -6,7 +6,8 @@ import type { Outcome } from './events.ts'
 export class ChangeLog {
 	readonly #name: string
 	readonly #logger: Logger
-	#failingWith: ErrorCode | undefined
+	/** What the outage under way has been seen to be. A source that fails in two ways in turn makes two lines. */
+	readonly #failingWith = new Set<ErrorCode>()
 	#failures = 0
 
 	constructor(name: string, logger: Logger) {
@@ -19,14 +20,14 @@ export class ChangeLog {
 		if (outcome.status === 'failed') {
 			const { error, version } = outcome
 			this.#failures++
-			if (error.code !== this.#failingWith) {
+			if (!this.#failingWith.has(error.code)) {
 				this.#logger.warn(`${term} cannot be refreshed; the value in place stays: ${error.message}`, {
 					term,
 					version,
 					error,
 				})
 			}
-			this.#failingWith = error.code
+			this.#failingWith.add(error.code)
 			return
 		}
 		if (this.#failures > 0)
@@ -35,7 +36,7 @@ export class ChangeLog {
 				version: outcome.version,
 			})
 		this.#failures = 0
-		this.#failingWith = undefined
+		this.#failingWith.clear()
 		if (outcome.status === 'updated') {
 			const { version, previousVersion, bytes, inflatedBytes, durationMs } = outcome
 			this.#logger.info(`${term} has a new value`, {
@@ -53,6 +54,12 @@ export class ChangeLog {
 	skipped({ version }: { readonly version: string }, error: unknown): void {
 		const term = this.#name
 		this.#logger.warn(`${term}@${version} cannot be put back: ${messageOf(error)}`, { term, version, error })
+	}
+
+	/** By `rollback` or `pin`. */
+	broughtBack(version: string): void {
+		const term = this.#name
+		this.#logger.info(`${term} is back at ${version}`, { term, version })
 	}
 
 	restored(version: string | undefined): void {

@@ -17,8 +17,10 @@ export interface Extent {
 /** Members of an array, a `Map`, a `Set` or a plain object; `undefined` for what has none. */
 export const countKeys = (value: unknown): number | undefined => {
 	if (Array.isArray(value)) return value.length
-	if (value instanceof Map || value instanceof Set) return value.size
-	return typeof value === 'object' && value !== null ? Object.keys(value).length : undefined
+	if (typeof value !== 'object' || value === null) return undefined
+	// Maps, Sets, and whatever is made like them, as tables are.
+	if (Symbol.iterator in value && 'size' in value && typeof value.size === 'number') return value.size
+	return Object.keys(value).length
 }
 
 /**

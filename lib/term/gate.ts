@@ -24,8 +24,8 @@ import type { Accepted } from './archive.ts'
 import type { Settings } from './options.ts'
 import { assertCurrent, Placement } from './placement.ts'
 import { Provenance, type Proof } from './provenance.ts'
-import { receive, type Received } from './receive.ts'
-import { isSameContent, isSettled, refuse, type Refusal } from './refusal.ts'
+import { receive } from './receive.ts'
+import { isSameContent, isSettled, refuse, type Judged, type Refusal } from './refusal.ts'
 
 const REMOTE: Origin = { source: 'remote' }
 
@@ -97,7 +97,7 @@ export class Gate<T> {
 		const because = reason === 'rolled-back' ? 'it was rolled back from' : `${this.pinned} is pinned`
 		const message = `${this.#settings.name}@${version ?? 'initial'} is not wanted: ${because}`
 		const error = new RemoteTermError('NOT_WANTED', message)
-		this.refusal = { version: validator, digest, error, reason, at: this.#now(), times: 1 }
+		this.refusal = { version: validator, digest, error, reason, mendable: false, at: this.#now(), times: 1 }
 	}
 
 	/** Lets other versions in again, and looks anew at the one that was kept out. */
@@ -159,7 +159,7 @@ export class Gate<T> {
 			noStore,
 		}
 		const judge = (): Promise<Admission<T>> => this.#place(value, candidate, context, trace, origin)
-		const admission = await this.#judged(version, undefined, context, origin, judge)
+		const admission = await this.#judged({ version }, context, origin, judge)
 		trace.accepted = accepted
 		return admission
 	}
@@ -184,7 +184,7 @@ export class Gate<T> {
 			return { status: 'unchanged', version: this.held?.version }
 		}
 		const subject = `${name}${validator === undefined ? '' : `@${validator}`}`
-		const received = await this.#judged(validator, undefined, context, origin, () =>
+		const received = await this.#judged({ version: validator }, context, origin, () =>
 			timed(trace, 'receive', () =>
 				receive(answer, this.#settings, context, subject, (body, decoded) =>
 					this.#placement.read(body, answer.encoding, decoded, context, subject),
@@ -216,11 +216,17 @@ export class Gate<T> {
 		}
 		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
 
-		return this.#judged(validator, digest, context, origin, async () => {
-			const proof = await this.#prove(answer, received, context, subject, origin)
+		const judged = { version: validator, digest }
+		await this.#judged(judged, context, origin, async () =>
+			this.provenance.checkDigest(received.digests, answer, subject),
+		)
+		const proof = await this.#judged({ ...judged, mendable: true }, context, origin, () =>
+			this.#prove(received.digests, context, subject, origin),
+		)
+		return this.#judged(judged, context, origin, async () => {
 			const value = await timed(trace, 'deserialize', () => result.toTerm(trace))
 			const admission = await this.#place(value, candidate, context, trace, origin)
-			if (origin.source !== 'rollback') this.provenance.floor = proof.floor ?? this.provenance.floor
+			this.provenance.raiseFloor(proof.floor)
 			trace.accepted = {
 				...candidate,
 				encoding: answer.encoding,
@@ -249,23 +255,16 @@ export class Gate<T> {
 		return admission
 	}
 
-	#prove(
-		answer: DownloadedBody,
-		{ digests }: Pick<Received<unknown>, 'digests'>,
-		context: FetchContext,
-		subject: string,
-		origin: Origin,
-	): Promise<Proof> {
-		// The floor is no bar to an operator's own rollback, and an attacker has no hand in that.
-		const floor: VersionFloor | undefined = origin.source === 'rollback' ? undefined : this.provenance.floor
+	#prove(digests: readonly string[], context: FetchContext, subject: string, origin: Origin): Promise<Proof> {
+		// No bar to what is ours already: an operator's own rollback, or an older snapshot where the newest will not do.
+		const floor: VersionFloor | undefined = origin.source === 'remote' ? this.provenance.floor : undefined
 		const envelope = origin.source === 'remote' ? undefined : (origin.accepted.envelope ?? '')
-		return this.provenance.check(digests, answer, context, subject, { envelope, floor })
+		return this.provenance.checkBeside(digests, context, subject, { envelope, floor })
 	}
 
 	/** Runs a step, and remembers its verdict on this state of the source where it is one on the content. */
 	async #judged<Result>(
-		version: Version | undefined,
-		digest: string | undefined,
+		{ version, digest, mendable = false }: Judged,
 		{ signal }: FetchContext,
 		{ source }: Origin,
 		step: () => Promise<Result>,
@@ -274,7 +273,8 @@ export class Gate<T> {
 			return await step()
 		} catch (error) {
 			if (error instanceof RemoteTermError && !signal.aborted && source === 'remote') {
-				this.refusal = refuse(this.refusal, { version, digest, error, at: this.#now() }) ?? this.refusal
+				this.refusal =
+					refuse(this.refusal, { version, digest, mendable, error, at: this.#now() }) ?? this.refusal
 			}
 			throw error
 		}

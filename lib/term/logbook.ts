@@ -102,9 +102,9 @@ export class Logbook<T> {
 		if (restored !== undefined) this.#announce(restored)
 		const source = this.#gate.held?.source
 		if (isLocal && outcome.status === 'unchanged') return
-		if (isLocal && outcome.status === 'updated' && source === 'last-known-good')
-			this.log.restored(outcome.version)
-		else this.log.note(outcome)
+		if (!isLocal) this.log.note(outcome)
+		else if (source === 'last-known-good') this.log.restored(outcome.version)
+		else if (outcome.status === 'updated') this.log.broughtBack(outcome.version)
 		if (this.#events.has(outcome.status)) {
 			switch (outcome.status) {
 				case 'updated':

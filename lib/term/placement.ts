@@ -15,7 +15,7 @@ import {
 import { checkDrift, countKeys } from './drift.ts'
 import type { PutInfo } from './events.ts'
 import type { Settings } from './options.ts'
-import { inflateAll, type DecodedDigest } from './receive.ts'
+import { decode, inflateAll, type DecodedDigest } from './receive.ts'
 
 /** A body that has been read, and has yet to become a value. */
 export interface Readied<T> {
@@ -55,7 +55,14 @@ export class Placement<T> {
 		const { autoDecompress, maxInflatedBytes } = this.#settings
 		if (this.#hooks.receive !== undefined) {
 			const info = { encoding, autoDecompress, maxInflatedBytes, subject, signal }
-			const { term, inflatedBytes } = await this.#hooks.receive(body, info)
+			// What was signed may be the bytes without their content coding, so that has to be undone here.
+			const { term, inflatedBytes } =
+				encoding !== undefined && this.#settings.digestDecoded
+					? await this.#hooks.receive(decode(body, encoding, this.#settings, decoded), {
+							...info,
+							encoding: undefined,
+						})
+					: await this.#hooks.receive(body, info)
 			return { inflatedBytes, toTerm: async () => term }
 		}
 		const data = await inflateAll(body, encoding, this.#settings, subject, decoded)

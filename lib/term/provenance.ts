@@ -43,13 +43,36 @@ export class Provenance {
 	}
 
 	/**
+	 * What can be said of the bytes without looking elsewhere.
+	 *
 	 * @param digests SHA-256 in hexadecimal, as they travelled and without their content coding: one of them must be right.
-	 * @param envelope The signature that the bytes came with, where they come from the archive.
+	 * @throws `DIGEST_MISMATCH`
+	 */
+	checkDigest(digests: readonly string[], answer: DownloadedBody, subject: string): void {
+		const { integrity } = this.#settings
+		if (integrity?.digest !== undefined && !digests.includes(integrity.digest)) {
+			throw new RemoteTermError(
+				'DIGEST_MISMATCH',
+				`Expected ${subject} to have the sha-256 ${integrity.digest} (integrity.digest), got ${digests.join(' and ')}`,
+			)
+		}
+		if (integrity?.requireDigest && (answer.digests ?? []).length === 0) {
+			throw new RemoteTermError(
+				'DIGEST_MISMATCH',
+				`Expected the source of ${subject} to send a digest along (integrity.requireDigest), got none`,
+			)
+		}
+	}
+
+	/**
+	 * What is said of the bytes by what lies beside them, and so can change while they stay.
+	 *
+	 * @param digests As for `checkDigest`.
+	 * @param envelope The signature that the bytes came with, where they come from the archive; `''` for none.
 	 * @throws `DIGEST_MISMATCH`, `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`, or what a fetcher throws
 	 */
-	async check(
+	async checkBeside(
 		digests: readonly string[],
-		answer: DownloadedBody,
 		context: FetchContext,
 		subject: string,
 		{
@@ -58,49 +81,44 @@ export class Provenance {
 		}: { readonly envelope?: string | undefined; readonly floor?: VersionFloor | undefined },
 	): Promise<Proof> {
 		const { integrity, name, clock } = this.#settings
-		if (integrity === undefined) return { envelope: undefined, floor: undefined }
-		if (integrity.digest !== undefined && !digests.includes(integrity.digest)) {
-			throw new RemoteTermError(
-				'DIGEST_MISMATCH',
-				`Expected ${subject} to have the sha-256 ${integrity.digest} (integrity.digest), got ${digests.join(' and ')}`,
-			)
-		}
-		if (integrity.requireDigest && (answer.digests ?? []).length === 0) {
-			throw new RemoteTermError(
-				'DIGEST_MISMATCH',
-				`Expected the source of ${subject} to send a digest along (integrity.requireDigest), got none`,
-			)
-		}
 		if (this.#checksum !== undefined && envelope === undefined)
 			await this.#checkChecksum(this.#checksum, digests, context, subject)
-		if (integrity.publicKeys === undefined) return { envelope: undefined, floor: undefined }
+		if (integrity?.publicKeys === undefined) return { envelope: undefined, floor: undefined }
 
 		const { createKeyRing } = await import('../integrity/keys.ts')
 		const { verifyEnvelope } = await import('../integrity/signature.ts')
 		const keys = await (this.#keys ??= createKeyRing(integrity.publicKeys))
-		const signature =
-			envelope === undefined ? await this.#signature!.read(context) : new TextEncoder().encode(envelope)
+		const archived =
+			envelope === undefined || envelope === '' ? undefined : new TextEncoder().encode(envelope)
+		const signature = envelope === undefined ? await this.#signature!.read(context) : archived
 		const verified = await verifyEnvelope(signature, { name, digest: digests, keys, floor, now: clock.now() })
 		return { envelope: new TextDecoder().decode(signature), floor: verified.floor }
 	}
 
-	/** The floor outlives the process in the newest snapshot, whose signature is checked before it is believed. */
+	/** Never goes down: what an operator rolls back to is no reason to take old content from the source. */
+	raiseFloor(floor: VersionFloor | undefined): void {
+		if (floor === undefined) return
+		if (this.floor === undefined || floor.sequence > this.floor.sequence) this.floor = floor
+	}
+
+	/**
+	 * The floor outlives the process in the snapshots. Each says it by its signature, which is checked before it is
+	 * believed, and needs no bytes for that: neither damaged ones, nor ones that were signed before a content coding was
+	 * applied to them, make anybody forget what was accepted.
+	 */
 	async recallFloor(snapshots: AsyncIterable<Accepted>): Promise<void> {
 		const { clock, integrity, name } = this.#settings
 		if (integrity?.publicKeys === undefined) return
 		const { createKeyRing } = await import('../integrity/keys.ts')
 		const { verifyEnvelope } = await import('../integrity/signature.ts')
 		const keys = await (this.#keys ??= createKeyRing(integrity.publicKeys))
-		for await (const { digest, envelope, version } of snapshots) {
-			if (envelope === undefined || digest === undefined) continue
+		const { parseEnvelope } = await import('../integrity/envelope.ts')
+		for await (const { envelope, version } of snapshots) {
+			if (envelope === undefined) continue
 			try {
-				const { floor } = await verifyEnvelope(new TextEncoder().encode(envelope), {
-					name,
-					digest,
-					keys,
-					now: clock.now(),
-				})
-				if (this.floor === undefined || floor.sequence > this.floor.sequence) this.floor = floor
+				const bytes = new TextEncoder().encode(envelope)
+				const { digest } = parseEnvelope(bytes).statement
+				this.raiseFloor((await verifyEnvelope(bytes, { name, digest, keys, now: clock.now() })).floor)
 			} catch (error) {
 				this.#settings.logger.warn(
 					`A snapshot of ${name} says nothing about the lowest sequence: ${messageOf(error)}`,

@@ -3,7 +3,6 @@ import { inflate } from '#inflate'
 import { collect } from '../core/bytes.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { DownloadedBody, Encoding, FetchContext } from '../core/fetcher.ts'
-import type { Digest } from '../digest/digest.ts'
 import { inflateDetected } from '../inflate/detect.ts'
 import { createDigestCheck, type DigestCheck } from '../integrity/digest-check.ts'
 
@@ -76,23 +75,27 @@ export const inflateAll = async (
 	subject: string,
 	decoded: DecodedDigest,
 ): Promise<Uint8Array> => {
-	const digest = encoding !== undefined && limits.digestDecoded ? createSha256() : undefined
-	let stream = body
-	if (encoding !== undefined) stream = inflate(stream, encoding, limits)
-	if (digest !== undefined) stream = digesting(stream, digest)
+	let stream = encoding === undefined ? body : decode(body, encoding, limits, decoded)
 	if (limits.autoDecompress) stream = inflateDetected(stream, limits)
 	const data = await collect(stream)
-	if (digest !== undefined) decoded.hex = await digest.hex()
 	if (data.length === 0)
 		throw new RemoteTermError('EMPTY_BODY', `Expected ${subject} to have content, got none`)
 	return data
 }
 
-async function* digesting(stream: AsyncIterable<Uint8Array>, digest: Digest): AsyncIterable<Uint8Array> {
-	for await (const chunk of stream) {
-		digest.update(chunk)
+/** Undoes the content coding, and digests what comes of it where that is wanted. */
+export async function* decode(
+	body: AsyncIterable<Uint8Array>,
+	encoding: Encoding,
+	limits: Pick<ReceiveLimits, 'maxInflatedBytes' | 'digestDecoded'>,
+	decoded: DecodedDigest,
+): AsyncGenerator<Uint8Array, void, undefined> {
+	const digest = limits.digestDecoded ? createSha256() : undefined
+	for await (const chunk of inflate(body, encoding, limits)) {
+		digest?.update(chunk)
 		yield chunk
 	}
+	if (digest !== undefined) decoded.hex = await digest.hex()
 }
 
 /** Nobody waits for it: a refresh that has failed need not fail later. */

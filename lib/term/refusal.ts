@@ -9,16 +9,27 @@ export interface Refusal {
 	readonly error: RemoteTermError
 	/** Its own fault, or an operator's word, in which case it is no failure that the source still has it. */
 	readonly reason: 'content' | 'rolled-back' | 'not-pinned'
+	/** By what lies beside the content, and so can be mended without the content being touched. */
+	readonly mendable: boolean
 	/** How often in a row it was downloaded and refused. */
 	readonly times: number
 	/** When it was refused last, on the monotonic clock. */
 	readonly at: number
 }
 
+/** What of a source's state a step looked at. */
+export interface Judged {
+	readonly version: Version | undefined
+	/** Left out as long as it is not known. */
+	readonly digest?: string | undefined
+	/** Default: false. */
+	readonly mendable?: boolean
+}
+
 /**
  * The verdict on these does not depend on how the bytes travelled, so it stands at once. A body that does not inflate
- * may have been damaged on its way by something that HTTP cannot see; it gets a second chance. Signatures lie beside the
- * content and can be mended without touching it, so they are looked at anew each time.
+ * may have been damaged on its way by something that HTTP cannot see; it gets a second chance. Signatures and checksum
+ * files lie beside the content, and so are looked at anew each time, whatever was wrong with them.
  */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	'DESERIALIZE_FAILED',
@@ -47,11 +58,11 @@ const REEXAMINED_AFTER = 3_600_000
 /** What to remember after a failed attempt to apply what was downloaded; `undefined` for what is not the data's fault. */
 export const refuse = (
 	previous: Refusal | undefined,
-	{ version, digest, error, at }: Pick<Refusal, 'version' | 'digest' | 'error' | 'at'>,
+	{ version, digest, mendable, error, at }: Pick<Refusal, 'version' | 'digest' | 'mendable' | 'error' | 'at'>,
 ): Refusal | undefined => {
 	if (![FINAL, FINAL_WHEN_REPEATED, NEVER_FINAL].some(codes => codes.has(error.code))) return undefined
 	const same = previous !== undefined && version !== undefined && previous.version === version
-	return { version, digest, error, at, reason: 'content', times: same ? previous.times + 1 : 1 }
+	return { version, digest, mendable, error, at, reason: 'content', times: same ? previous.times + 1 : 1 }
 }
 
 /**
@@ -64,6 +75,7 @@ export const isSettled = (
 ): refusal is Refusal & { version: Version } => {
 	if (refusal?.version === undefined) return false
 	if (refusal.reason !== 'content') return true
+	if (refusal.mendable) return false
 	const { code } = refusal.error
 	if (now - refusal.at >= REEXAMINED_AFTER) return false
 	return FINAL.has(code) || (FINAL_WHEN_REPEATED.has(code) && refusal.times >= 2)
@@ -75,7 +87,7 @@ export const isSameContent = (
 	digest: string,
 	now: number,
 ): refusal is Refusal => {
-	if (refusal?.digest !== digest) return false
+	if (refusal?.digest !== digest || refusal.mendable) return false
 	return (
 		refusal.reason !== 'content' || (FINAL.has(refusal.error.code) && now - refusal.at < REEXAMINED_AFTER)
 	)

@@ -20,6 +20,34 @@ import {
 	type FakeEnding,
 } from './fake-body.ts'
 
+/** A call that the fetcher got. */
+export interface FakeCall {
+	readonly method: 'init' | 'currentVersion' | 'download' | 'downloadIfChanged' | 'watch' | 'close'
+	/** What `downloadIfChanged` was asked about. */
+	readonly known?: Version | undefined
+	readonly signal?: AbortSignal | undefined
+	/** `context.clock.monotonic()` at the call. */
+	readonly at?: number | undefined
+}
+
+/** An answer that waits for its call. */
+export interface FakeAnswer {
+	/** Resolves with the call that took this answer. */
+	readonly taken: Promise<FakeCall>
+	/** That of the content to be delivered. */
+	readonly version: Version | undefined
+}
+
+/** A call that hangs until it is told how to end, or its signal is aborted. Only the first word counts. */
+export interface FakeHang {
+	/** Resolves with the call that hangs. */
+	readonly taken: Promise<FakeCall>
+	respond(body: FakeBody, extras?: FakeExtras): void
+	respondValue(value: unknown, extras?: FakeExtras): void
+	notModified(freshness?: Freshness): void
+	fail(error?: ErrorCode | Error): void
+}
+
 /** When an answer comes. */
 export interface FakeDelay {
 	/** Answers after this many milliseconds of `context.clock`. Default: at once. */
@@ -27,7 +55,8 @@ export interface FakeDelay {
 }
 
 /** What goes with a body or a value. Everything may be left out. */
-export interface FakeExtras extends FakeDelay, Freshness, Pick<DownloadedBody, 'size' | 'encoding'> {
+export interface FakeExtras
+	extends FakeDelay, Freshness, Pick<DownloadedBody, 'size' | 'encoding' | 'digests'> {
 	/** `null`: none, as from a source without validators. Default: one that this fetcher has not given before. */
 	readonly version?: Version | null | undefined
 	/** What follows the last byte of a body. Default: `end`. */
@@ -42,6 +71,7 @@ const knownExtras = [
 	'publishedAt',
 	'size',
 	'encoding',
+	'digests',
 	'version',
 	'then',
 ] as const satisfies ReadonlyArray<keyof FakeExtras>

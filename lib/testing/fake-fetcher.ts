@@ -8,39 +8,14 @@ import {
 	replyWithBody,
 	replyWithError,
 	replyWithValue,
+	type FakeAnswer,
+	type FakeCall,
 	type FakeDelay,
 	type FakeExtras,
+	type FakeHang,
 	type Reply,
 } from './fake-answer.ts'
 import type { FakeBody } from './fake-body.ts'
-
-/** A call that the fetcher got. */
-export interface FakeCall {
-	readonly method: 'init' | 'currentVersion' | 'download' | 'downloadIfChanged' | 'watch' | 'close'
-	/** What `downloadIfChanged` was asked about. */
-	readonly known?: Version | undefined
-	readonly signal?: AbortSignal | undefined
-	/** `context.clock.monotonic()` at the call. */
-	readonly at?: number | undefined
-}
-
-/** An answer that waits for its call. */
-export interface FakeAnswer {
-	/** Resolves with the call that took this answer. */
-	readonly taken: Promise<FakeCall>
-	/** That of the content to be delivered. */
-	readonly version: Version | undefined
-}
-
-/** A call that hangs until it is told how to end, or its signal is aborted. Only the first word counts. */
-export interface FakeHang {
-	/** Resolves with the call that hangs. */
-	readonly taken: Promise<FakeCall>
-	respond(body: FakeBody, extras?: FakeExtras): void
-	respondValue(value: unknown, extras?: FakeExtras): void
-	notModified(freshness?: Freshness): void
-	fail(error?: ErrorCode | Error): void
-}
 
 export interface FakeFetcherOptions {
 	/** False: there is no `downloadIfChanged`, as in a fetcher of the minimal kind. Default: true. */
@@ -87,6 +62,7 @@ export class FakeFetcher implements Fetcher {
 	readonly #bodies: { readonly chunkSize: number | undefined; readonly open: Set<object> }
 	readonly #script: Scripted[] = []
 	readonly #watches = new Set<() => void>()
+	readonly #beside = new Map<string, FakeFetcher>()
 	readonly #waiting = new Set<() => void>()
 
 	/**
@@ -117,6 +93,24 @@ export class FakeFetcher implements Fetcher {
 	/** From now on the source holds this ready value, and whoever watches is told. Returns its version. */
 	publishValue(value: unknown, extras: FakeExtras = {}): Version | undefined {
 		return this.#hold(replyWithValue(value, extras, this.#versionOf(extras) ?? this.#newVersion()))
+	}
+
+	/** From now on this lies beside the content, as a signature (`.sig`) or checksum (`.sha256`) does. Nobody is told. */
+	publishBeside(suffix: string, body: Uint8Array | string, extras: FakeExtras = {}): Version | undefined {
+		return this.beside(suffix).publish(body, extras)
+	}
+
+	/**
+	 * What lies beside, as a fetcher of this kind with a script of its own, the same each time for the same suffix. It
+	 * holds nothing until something is published.
+	 */
+	beside(suffix: string): FakeFetcher {
+		let found = this.#beside.get(suffix)
+		if (found === undefined) {
+			found = new FakeFetcher()
+			this.#beside.set(suffix, found)
+		}
+		return found
 	}
 
 	/** From now on the source holds nothing. */

@@ -1,5 +1,6 @@
 import { invalid, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
 import { abortChecks } from './fetcher-conformance/abort.ts'
+import { besideChecks } from './fetcher-conformance/beside.ts'
 import { bodyChecks } from './fetcher-conformance/body.ts'
 import { changeChecks } from './fetcher-conformance/change.ts'
 import {
@@ -37,6 +38,7 @@ const defaults: FetcherCapabilities = {
 	versions: 'content',
 	conditional: true,
 	watch: false,
+	beside: false,
 	publish: true,
 	unpublish: true,
 }
@@ -98,4 +100,5 @@ const checks: readonly Check[] = [
 	...changeChecks,
 	...abortChecks,
 	...watchChecks,
+	...besideChecks,
 ]

@@ -1,12 +1,6 @@
 export { FakeClock } from './fake-clock.ts'
-export {
-	FakeFetcher,
-	type FakeAnswer,
-	type FakeCall,
-	type FakeFetcherOptions,
-	type FakeHang,
-} from './fake-fetcher.ts'
-export type { FakeDelay, FakeExtras } from './fake-answer.ts'
+export { FakeFetcher, type FakeFetcherOptions } from './fake-fetcher.ts'
+export type { FakeAnswer, FakeCall, FakeDelay, FakeExtras, FakeHang } from './fake-answer.ts'
 export type { FakeBody, FakeEnding } from './fake-body.ts'
 export {
 	fetcherConformance,

@@ -24,6 +24,9 @@ const harness =
 		return {
 			fetcher: new FailoverFetcher([...before, ...sources]),
 			publish,
+			async publishBeside(suffix: string, bytes: Uint8Array) {
+				for (const source of sources) source.publishBeside(suffix, bytes)
+			},
 			async unpublish() {
 				for (const source of sources) source.unpublish()
 			},
@@ -33,20 +36,26 @@ const harness =
 
 conforms(test, 'two sources that can tell', {
 	create: harness(undefined, { chunkSize: 65_536 }),
-	capabilities: { watch: true },
+	capabilities: { watch: true, beside: true },
 })
 
 conforms(test, 'two sources behind one that is down', {
 	create: harness(undefined, { chunkSize: 65_536, watch: false }, [dead]),
 })
 
+conforms(test, 'two sources behind one that is down, with what lies beside', {
+	create: harness(undefined, { watch: false }, [{ ...dead, beside: () => dead }]),
+	capabilities: { beside: true },
+})
+
 conforms(test, 'two sources with the three methods alone', {
 	create: harness(undefined, { conditional: false, watch: false }),
+	capabilities: { beside: true },
 })
 
 conforms(test, 'two sources without versions', {
 	create: harness(null, { watch: false }),
-	capabilities: { versions: 'none' },
+	capabilities: { versions: 'none', beside: true },
 })
 
 conforms(test, 'two sources of ready values', {
@@ -59,11 +68,14 @@ conforms(test, 'two sources of ready values', {
 		return {
 			fetcher: new FailoverFetcher(sources),
 			publish,
+			async publishBeside(suffix: string, bytes: Uint8Array) {
+				for (const source of sources) source.publishBeside(suffix, bytes)
+			},
 			async unpublish() {
 				for (const source of sources) source.unpublish()
 			},
 		}
 	},
-	capabilities: { watch: true },
+	capabilities: { watch: true, beside: true },
 	expectedValue: content => Array.from(content),
 })

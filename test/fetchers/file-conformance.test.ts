@@ -66,11 +66,12 @@ for (const [name, { publish, unpublish }] of Object.entries(ways)) {
 			return {
 				fetcher: new FileFetcher({ path: join(path, inner) }),
 				publish: async bytes => publish(path, bytes),
+				publishBeside: async (suffix, bytes) => writeFile(join(path, `${inner}${suffix}`), bytes),
 				unpublish: async () => unpublish(path),
 				openBodies: async () => openFilesIn(path),
 				dispose: remove,
 			}
 		},
-		capabilities: { watch: true },
+		capabilities: { watch: true, beside: true },
 	})
 }

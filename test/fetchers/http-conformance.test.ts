@@ -34,9 +34,16 @@ const harness = (validator: Validator, client: { fetch?: typeof fetch }) => asyn
 	let content: Uint8Array | undefined = first
 	let publications = 0
 	let openBodies = 0
+	const beside = new Map<string, Uint8Array>()
 	const { url } = await serve(span, (request, response) => {
 		openBodies++
 		response.on('close', () => openBodies--)
+		const { pathname } = new URL(request.url!, 'http://origin')
+		if (pathname !== '/term.json') {
+			const found = beside.get(pathname)
+			response.writeHead(found === undefined ? 404 : 200).end(found)
+			return
+		}
 		if (content === undefined) {
 			response.writeHead(404).end()
 			return
@@ -50,11 +57,12 @@ const harness = (validator: Validator, client: { fetch?: typeof fetch }) => asyn
 				.end(request.method === 'HEAD' ? undefined : content)
 	})
 	return {
-		fetcher: new HttpFetcher({ url, ...client }),
+		fetcher: new HttpFetcher({ url: new URL('/term.json?v=1', url), ...client }),
 		async publish(next: Uint8Array) {
 			content = next
 			publications++
 		},
+		publishBeside: async (suffix: string, bytes: Uint8Array) => void beside.set(`/term.json${suffix}`, bytes),
 		async unpublish() {
 			content = undefined
 		},
@@ -70,7 +78,7 @@ for (const [client, options] of [
 	for (const [name, validator] of Object.entries(validators)) {
 		conforms(test.serial, `${client}, with ${name}`, {
 			create: harness(validator, options),
-			capabilities: { versions: validator.header === undefined ? 'none' : 'content' },
+			capabilities: { versions: validator.header === undefined ? 'none' : 'content', beside: true },
 		})
 	}
 }

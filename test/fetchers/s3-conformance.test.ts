@@ -27,6 +27,9 @@ for (const [place, open] of endpoints) {
 						})),
 					}),
 					publish,
+					async publishBeside(suffix, bytes) {
+						for (const one of all) await one.put(key + suffix, bytes)
+					},
 					async unpublish() {
 						for (const one of all) await one.remove(key)
 					},
@@ -34,6 +37,7 @@ for (const [place, open] of endpoints) {
 					dispose: async () => span.end(),
 				}
 			},
+			capabilities: { beside: true },
 		})
 	}
 }

@@ -7,17 +7,34 @@ import { context } from '../support/context.ts'
 conforms(test, 'bytes', {
 	create(content) {
 		const fetcher = new StaticFetcher({ body: content })
-		return { fetcher, publish: async body => fetcher.set({ body }) }
+		let held = content
+		const beside: Record<string, Uint8Array> = {}
+		return {
+			fetcher,
+			async publish(body) {
+				held = new Uint8Array(body)
+				fetcher.set({ body, beside })
+			},
+			async publishBeside(suffix, bytes) {
+				beside[suffix] = bytes
+				fetcher.set({ body: held, beside })
+			},
+		}
 	},
-	capabilities: { watch: true, unpublish: false },
+	capabilities: { watch: true, beside: true, unpublish: false },
 })
 
 conforms(test, 'a ready value', {
 	create(content) {
 		const fetcher = new StaticFetcher({ value: Array.from(content) })
-		return { fetcher, publish: async bytes => fetcher.set({ value: Array.from(bytes) }) }
+		let value = Array.from(content)
+		return {
+			fetcher,
+			publish: async bytes => fetcher.set({ value: (value = Array.from(bytes)) }),
+			publishBeside: async (suffix, bytes) => fetcher.set({ value, beside: { [suffix]: bytes } }),
+		}
 	},
-	capabilities: { watch: true, unpublish: false },
+	capabilities: { watch: true, beside: true, unpublish: false },
 	expectedValue: content => Array.from(content),
 })
 

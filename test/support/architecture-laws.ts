@@ -59,17 +59,18 @@ export const laws: Laws = {
 		'lib/hub': ['lib/core'],
 
 		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],
+		'lib/otel': ['lib/core', 'lib/diagnostics', 'lib/term', 'lib/metrics'],
 
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
 		'lib/testing': ['lib/core', 'lib/transports'],
 
 		'fetchers/static': fetcher,
-		'fetchers/http': fetcher,
+		'fetchers/http': [...fetcher, 'lib/integrity'],
 		'fetchers/http-request': ['lib/core'],
 		'fetchers/file': fetcher,
 		'fetchers/failover': fetcher,
 		'fetchers/nats': fetcher,
-		'fetchers/s3': [...fetcher, 'fetchers/failover'],
+		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
 		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
@@ -109,6 +110,7 @@ export const laws: Laws = {
 		'./transports/nats': /^lib\/transports\/nats\.ts$/,
 		'./gateway': /^lib\/gateway\/index\.ts$/,
 		'./metrics': /^lib\/metrics\/index\.ts$/,
+		'./otel': /^lib\/otel\/index\.ts$/,
 		'./testing': /^lib\/testing\/index\.ts$/,
 	},
 	maxLines: 300,

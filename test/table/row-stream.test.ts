@@ -50,7 +50,8 @@ const refused = async (
 	}
 }
 
-const json = fc.jsonValue({ noUnicodeString: false })
+// Members called `__proto__` are left out, as the codecs do it.
+const json = fc.jsonValue().filter(value => !JSON.stringify(value).includes('__proto__'))
 const places = fc.array(fc.nat(), { maxLength: 10 })
 const spaces = fc.constantFrom('', ' ', '\n', '\r\n\t ')
 

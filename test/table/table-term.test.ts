@@ -200,6 +200,15 @@ test('a ready value that is no table is refused', async t => {
 	t.is((await t.throwsAsync(() => term.start(), { instanceOf: RemoteTermError })).code, 'VALIDATION_FAILED')
 })
 
+test('the drift guard counts rows', async t => {
+	const { source, term } = termOf(t, text('Ulm', 'Bonn', 'Graz', 'Wien'), { driftGuard: { keys: 2 } })
+	await term.start()
+	source.set({ body: text('Ulm') })
+	const outcome = await term.update()
+	t.is(outcome.status === 'failed' && outcome.error.code, 'DRIFT_REFUSED')
+	t.is(term.get()?.size, 4)
+})
+
 test('options are checked at the door', t => {
 	const fetcher = new StaticFetcher({ body: '[]' })
 	for (const [options, name] of [

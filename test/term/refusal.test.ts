@@ -4,9 +4,10 @@ import { isSameContent, isSettled, refuse } from '../../lib/term/refusal.ts'
 
 const HOUR = 3_600_000
 
-const state = (version: string | undefined, code: ErrorCode) => ({
+const state = (version: string | undefined, code: ErrorCode, mendable = false) => ({
 	version,
 	digest: 'digest',
+	mendable,
 	error: new RemoteTermError(code, code),
 	at: 0,
 })
@@ -58,4 +59,14 @@ test('what was refused is judged again after an hour, as the verdict may have be
 	t.true(isSameContent(refusal, 'digest', HOUR - 1))
 	t.false(isSettled(refusal, HOUR))
 	t.false(isSameContent(refusal, 'digest', HOUR))
+})
+
+test('what lies beside the content settles nothing, whatever was wrong with it', t => {
+	for (const code of ['DIGEST_MISMATCH', 'TOO_LARGE', 'INFLATED_TOO_LARGE', 'INFLATE_FAILED'] as const) {
+		const once = refuse(undefined, state('"v1"', code, true))
+		const twice = refuse(once, state('"v1"', code, true))
+		t.is(twice?.error.code, code)
+		t.false(isSettled(twice, 0))
+		t.false(isSameContent(twice, 'digest', 0))
+	}
 })

@@ -418,10 +418,14 @@ test('an outage is logged when it begins and when it ends, however long it lasts
 		logger: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
 	})
 	await term.start()
-	for (let poll = 0; poll < 50; poll++) fetcher.fail('FETCH_FAILED')
+	for (let poll = 0; poll < 25; poll++) {
+		fetcher.fail('FETCH_FAILED')
+		fetcher.fail('FETCH_TIMEOUT')
+	}
 	await clock.advance(120 * MINUTE)
 	t.deepEqual(lines, [
 		'info: RatesTerm has a new value',
+		'warn: RatesTerm cannot be refreshed; the value in place stays: Failed with FETCH_FAILED, as the test wants it',
 		`warn: RatesTerm cannot be refreshed; the value in place stays: ${term.health().lastError!.message}`,
 		'info: RatesTerm is refreshed again, after 50 failures',
 	])

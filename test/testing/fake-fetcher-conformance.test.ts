@@ -3,23 +3,30 @@ import { FakeFetcher } from '../../lib/testing/index.ts'
 import { conforms } from '../support/conformance.ts'
 import type { FakeFetcherOptions } from '../../lib/testing/index.ts'
 
+const publishBeside = (fetcher: FakeFetcher) => async (suffix: string, bytes: Uint8Array) =>
+	void fetcher.publishBeside(suffix, bytes)
+
 const harness = (options?: FakeFetcherOptions) => (content: Uint8Array) => {
 	const fetcher = new FakeFetcher(content, options)
 	return {
 		fetcher,
 		publish: async (bytes: Uint8Array) => void fetcher.publish(bytes),
+		publishBeside: publishBeside(fetcher),
 		unpublish: async () => fetcher.unpublish(),
 		openBodies: () => fetcher.openBodies,
 	}
 }
 
-conforms(test, 'whole bodies', { create: harness(), capabilities: { watch: true } })
+conforms(test, 'whole bodies', { create: harness(), capabilities: { watch: true, beside: true } })
 
-conforms(test, 'bodies in chunks', { create: harness({ chunkSize: 65_536 }), capabilities: { watch: true } })
+conforms(test, 'bodies in chunks', {
+	create: harness({ chunkSize: 65_536 }),
+	capabilities: { watch: true, beside: true },
+})
 
 conforms(test, 'without the optional methods', {
 	create: harness({ conditional: false, watch: false }),
-	capabilities: { conditional: false },
+	capabilities: { conditional: false, beside: true },
 })
 
 conforms(test, 'ready values', {
@@ -29,10 +36,11 @@ conforms(test, 'ready values', {
 		return {
 			fetcher,
 			publish: async bytes => void fetcher.publishValue(Array.from(bytes)),
+			publishBeside: publishBeside(fetcher),
 			unpublish: async () => fetcher.unpublish(),
 		}
 	},
-	capabilities: { watch: true },
+	capabilities: { watch: true, beside: true },
 	expectedValue: content => Array.from(content),
 })
 
@@ -43,8 +51,9 @@ conforms(test, 'without versions', {
 		return {
 			fetcher,
 			publish: async bytes => void fetcher.publish(bytes, { version: null }),
+			publishBeside: publishBeside(fetcher),
 			unpublish: async () => fetcher.unpublish(),
 		}
 	},
-	capabilities: { versions: 'none', watch: true },
+	capabilities: { versions: 'none', watch: true, beside: true },
 })

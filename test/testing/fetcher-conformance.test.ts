@@ -37,7 +37,7 @@ const failures = async (
 	fetcherConformance({
 		test: (title, run) => checks.push({ title, run }),
 		create,
-		capabilities: { watch: true, ...capabilities },
+		capabilities: { watch: true, beside: true, ...capabilities },
 		limit,
 		largeBody: LARGE,
 	})
@@ -64,6 +64,7 @@ const harnessOf =
 			download: context => real.download(context),
 			...(real.downloadIfChanged && { downloadIfChanged: real.downloadIfChanged }),
 			...(real.watch && { watch: real.watch }),
+			beside: suffix => real.beside(suffix),
 			close: () => real.close(),
 			...override(real, () => content),
 		}
@@ -73,6 +74,7 @@ const harnessOf =
 				content = bytes
 				real.publish(bytes, extras)
 			},
+			publishBeside: async (suffix, bytes) => void real.publishBeside(suffix, bytes),
 			unpublish: async () => real.unpublish(),
 			openBodies: () => real.openBodies,
 		}
@@ -573,12 +575,48 @@ const mutants: readonly Mutant[] = [
 		caughtBy: 'download delivers exactly what the source holds',
 	},
 	{
+		name: 'has a beside of which the suite was told nothing',
+		override: () => ({}),
+		capabilities: { beside: false },
+		caughtBy: 'download delivers exactly what the source holds',
+	},
+	{
+		name: 'finds the same beside whatever the suffix',
+		override: real => ({ beside: () => real.beside('.sig') }),
+		caughtBy: 'what lies beside is found under its suffix, as it is now, and under no other',
+	},
+	{
+		name: 'finds itself beside',
+		override: real => ({ beside: () => ({ ...methodsOf(real), close: async () => {} }) }),
+		caughtBy: 'nothing beside is FETCH_NOT_FOUND, and the content is there all the same',
+	},
+	{
+		name: 'is closed with what lies beside',
+		override(real) {
+			let closed = false
+			return {
+				beside: () => ({ ...methodsOf(real), close: async () => void (closed = true) }),
+				download: async context => {
+					if (closed) throw new RemoteTermError('NOT_STARTED', 'Closed')
+					return real.download(context)
+				},
+			}
+		},
+		caughtBy: 'closing what lies beside does not close the fetcher',
+	},
+	{
 		name: 'lacks the downloadIfChanged of which the suite was told',
 		override: () => ({}),
 		options: { conditional: false },
 		caughtBy: 'download delivers exactly what the source holds',
 	},
 ]
+
+const methodsOf = (real: FakeFetcher): Fetcher => ({
+	init: context => real.init(context),
+	currentVersion: context => real.currentVersion(context),
+	download: context => real.download(context),
+})
 
 const ignoring = async (real: FakeFetcher, context: Parameters<Fetcher['download']>[0]) => {
 	const download = await real.download(context)

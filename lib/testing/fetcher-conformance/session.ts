@@ -19,6 +19,8 @@ export interface FetcherHarness {
 	readonly fetcher: Fetcher
 	/** From when this resolves on, the source holds exactly these bytes. */
 	publish?(content: Uint8Array): Promise<void>
+	/** From when this resolves on, this lies beside the content under the same name with `suffix`. */
+	publishBeside?(suffix: string, content: Uint8Array): Promise<void>
 	/** From when this resolves on, the source holds nothing, until something is published again. */
 	unpublish?(): Promise<void>
 	/**
@@ -37,6 +39,8 @@ export interface FetcherCapabilities {
 	readonly conditional: boolean
 	/** The fetcher has `watch`. Default: false. */
 	readonly watch: boolean
+	/** The fetcher has `beside`, and the harness `publishBeside`. Default: false. */
+	readonly beside: boolean
 	/** The harness has `publish`. Default: true. */
 	readonly publish: boolean
 	/** The harness has `publish` and `unpublish`. Default: true. */
@@ -123,6 +127,11 @@ export class Session {
 		assert(this.#harness.publish !== undefined)
 		await this.within(this.#harness.publish(content), 'publish')
 		this.content = content
+	}
+
+	async publishBeside(suffix: string, content: Uint8Array): Promise<void> {
+		assert(this.#harness.publishBeside !== undefined)
+		await this.within(this.#harness.publishBeside(suffix, content), 'publishBeside')
 	}
 
 	async unpublish(): Promise<void> {
@@ -235,16 +244,18 @@ export class Session {
 	}
 
 	checkCapabilities(): void {
-		const { conditional, watch, publish, unpublish } = this.capabilities
-		const declared = { conditional, watch }
+		const { conditional, watch, beside, publish, unpublish } = this.capabilities
+		const declared = { conditional, watch, beside }
 		const found = {
 			conditional: this.fetcher.downloadIfChanged !== undefined,
 			watch: this.fetcher.watch !== undefined,
+			beside: this.fetcher.beside !== undefined,
 		}
 		assert.deepEqual(found, declared, 'Expected the fetcher to have the methods that `capabilities` declares')
 		const harness = this.#harness
 		const missing = [
 			...((publish || unpublish) && typeof harness.publish !== 'function' ? ['publish'] : []),
+			...(beside && typeof harness.publishBeside !== 'function' ? ['publishBeside'] : []),
 			...(unpublish && typeof harness.unpublish !== 'function' ? ['unpublish'] : []),
 		]
 		assert.deepEqual(missing, [], 'Expected the harness to have the methods that `capabilities` declares')
