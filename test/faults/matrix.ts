@@ -5,6 +5,7 @@ import { examine, Journal, type Breach, type Sight, type Step, type Tally } from
 import { Publisher } from './publisher.ts'
 import { Random } from './random.ts'
 import { makeTerm, SETTINGS, type Subject, type MakeTerm } from './subject.ts'
+import { nextTurn, until } from './until.ts'
 import { inTime, Witness } from './witness.ts'
 import type { Scope, World, WorldOptions } from './world.ts'
 import { FailoverWorld } from './worlds/failover.ts'
@@ -139,7 +140,7 @@ class Run implements CellReport {
 	readonly #fault: Fault
 	readonly #witness: Witness
 	readonly #journal: Journal
-	readonly #isTransient: boolean
+	#isTransient = false
 	#patience = 0
 	#failures = 0
 	#listenerThrows = false
@@ -149,7 +150,6 @@ class Run implements CellReport {
 		this.#term = term
 		this.#clock = clock
 		this.#fault = fault
-		this.#isTransient = TRANSIENT.has(fault.does.act)
 		this.#journal = new Journal(world.publisher)
 		term.on('updated', () => {
 			if (this.#listenerThrows) throw new Error('This listener always throws')
@@ -158,6 +158,7 @@ class Run implements CellReport {
 	}
 
 	async through(state: State): Promise<void> {
+		this.#isTransient = state === 'warm' && TRANSIENT.has(this.#fault.does.act)
 		if (state === 'warm') await this.#start('success')
 		await this.#begin()
 		if (state === 'cold') await this.#startColdly()
@@ -188,7 +189,7 @@ class Run implements CellReport {
 
 	/**
 	 * A source that lied has to tell something new to be believed again. What was only damaged on its way, or met code
-	 * that threw, must get in although its name does not change any more.
+	 * that threw, must get in although its name does not change any more: a running term shows that.
 	 */
 	async #end(): Promise<void> {
 		this.#term.trouble = undefined
@@ -239,9 +240,6 @@ class Run implements CellReport {
 		}
 		await this.#start()
 		await this.#end()
-		// What was refused twice is not asked for again so soon.
-		const { refusedVersion } = this.#term.health()
-		if (refusedVersion !== undefined && this.#isTransient) await this.#clock.advance(HOUR)
 		return this.#start('success')
 	}
 
@@ -273,7 +271,7 @@ class Run implements CellReport {
 
 	/** What is left of a body that was refused is disposed of behind the refresh, within a limit of its own. */
 	async #settle(timers: number): Promise<void> {
-		for (let turn = 0; turn < 200 && this.#clock.pendingTimers > timers; turn++) await nextTurn()
+		await until(() => this.#clock.pendingTimers <= timers)
 	}
 
 	#recorded(before: Sight, reported: NonNullable<Step['reported']>, allowed?: Allowed): void {
@@ -340,5 +338,3 @@ class Run implements CellReport {
 		this.breaches.push({ law, breach })
 	}
 }
-
-const nextTurn = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))

@@ -6,6 +6,7 @@ import { openWorld } from './matrix.ts'
 import { Publisher } from './publisher.ts'
 import { Random } from './random.ts'
 import { makeTerm, SETTINGS, type Subject, type MakeTerm } from './subject.ts'
+import { until } from './until.ts'
 import { inTime, Witness } from './witness.ts'
 import type { Scope, World } from './world.ts'
 
@@ -229,8 +230,7 @@ class Walk {
 		const { world, clock, withStaleness } = this.#ground
 		const landing = await this.#witness.landing(() => world.silent)
 		const most = withStaleness ? 2 : 1
-		for (let turn = 0; turn < 200 && clock.pendingTimers > most; turn++)
-			await new Promise(resolve => void setImmediate(resolve))
+		await until(() => clock.pendingTimers <= most)
 		return landing
 	}
 

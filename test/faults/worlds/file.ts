@@ -41,6 +41,10 @@ export class FileWorld implements World {
 		return world
 	}
 
+	get path(): string {
+		return this.#path
+	}
+
 	createFetcher(): Fetcher {
 		const fetcher = new FileFetcher({ path: this.#path })
 		if (this.#watched) return fetcher

@@ -8,7 +8,11 @@ import { damages, mistakes } from '../damage.ts'
 import type { Behaviour } from '../faults.ts'
 import type { Edition, Publisher } from '../publisher.ts'
 import type { Scope, World, WorldOptions } from '../world.ts'
+import { nextTurn, until } from '../until.ts'
 import { Listener } from './listener.ts'
+
+/** Real milliseconds, where no clock can be given: nothing that depends on how busy a machine is may run out. */
+const PATIENT = 60_000
 
 interface Content {
 	readonly bytes: Buffer
@@ -20,7 +24,7 @@ interface Content {
 export interface HttpWorldOptions extends WorldOptions {
 	/** Sent with each body and each 304. */
 	readonly headers?: Readonly<Record<string, string>>
-	/** How long a connection may be idle, in milliseconds. Default: 5 s. */
+	/** How long a connection may be idle, in milliseconds. Default: for ever. */
 	readonly keepAlive?: number
 	/** Ask for the origin by a name, which can stop having an address. */
 	readonly byName?: boolean
@@ -30,7 +34,8 @@ export interface HttpWorldOptions extends WorldOptions {
 export class HttpWorld implements World {
 	readonly kind = 'http'
 	readonly publisher: Publisher
-	asked = 0
+	/** When each question came, in milliseconds of real time. */
+	readonly askedAt: number[] = []
 	/** The last condition that came. */
 	lastCondition: string | undefined
 	readonly #clock: Clock
@@ -51,13 +56,17 @@ export class HttpWorld implements World {
 		this.#show(publisher.newest)
 	}
 
-	static async open(scope: Scope, { keepAlive = 5_000, ...options }: HttpWorldOptions): Promise<HttpWorld> {
+	static async open(scope: Scope, { keepAlive = 0, ...options }: HttpWorldOptions): Promise<HttpWorld> {
 		const world = new HttpWorld(options)
 		world.#listener = await Listener.open(scope, (request, response) => world.#receive(request, response))
 		scope.teardown(() => world.#agent?.destroy())
 		// Connections that nobody uses are no leak, so they are not kept for long.
 		world.#listener.server.keepAliveTimeout = keepAlive
 		return world
+	}
+
+	get asked(): number {
+		return this.askedAt.length
 	}
 
 	get url(): string {
@@ -73,6 +82,7 @@ export class HttpWorld implements World {
 			url: this.url,
 			headersTimeout: 10_000,
 			bodyTimeout: 10_000,
+			connectTimeout: PATIENT,
 			...(this.#agent && { dispatcher: this.#agent }),
 		})
 	}
@@ -128,7 +138,7 @@ export class HttpWorld implements World {
 	/** Waits for the connections of whoever has hung up; an agent is the harness's own, and hangs up here. */
 	async open(): Promise<number> {
 		await this.#agent?.destroy()
-		for (let turn = 0; turn < 200 && this.#listener.openSockets > 0; turn++) await nextTurn()
+		await until(() => this.#listener.openSockets === 0)
 		return this.#listener.openSockets
 	}
 
@@ -150,7 +160,7 @@ export class HttpWorld implements World {
 		// What others have to say (metrics) is none of our business.
 		request.resume()
 		if (request.method === 'POST') return void response.writeHead(202).end()
-		this.asked++
+		this.askedAt.push(performance.now())
 		this.lastCondition = request.headers['if-none-match']
 		if (this.#held === undefined) this.#answer(request, response)
 		else void this.#held.then(() => this.#answer(request, response))
@@ -259,5 +269,3 @@ const trickle = async (response: ServerResponse, bytes: Buffer): Promise<void> =
 	}
 	response.end()
 }
-
-const nextTurn = (): Promise<void> => new Promise(resolve => void setImmediate(resolve))

@@ -5,8 +5,11 @@ import { damages, mistakes } from '../damage.ts'
 import type { Behaviour } from '../faults.ts'
 import type { Publisher } from '../publisher.ts'
 import type { Scope, World, WorldOptions } from '../world.ts'
+import { until } from '../until.ts'
 import { Listener } from './listener.ts'
 
+/** Real milliseconds: the SDK takes no clock, and nothing that depends on how busy a machine is may run out. */
+const PATIENT = 60_000
 const BUCKET = 'terms'
 const KEY = 'document.json.gz'
 const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not-much-of-a-secret' }
@@ -29,8 +32,13 @@ export class S3World implements World {
 		const listener = await Listener.open(scope, (request, response) => {
 			server.answer(request, response).catch((error: unknown) => response.destroy(error as Error))
 		})
+		listener.server.keepAliveTimeout = 0
 		const server = new S3Server(new URL(`http://127.0.0.1:${listener.port}`), listener.server, CREDENTIALS)
 		return new S3World(options, listener, server)
+	}
+
+	get url(): string {
+		return this.#server.url
 	}
 
 	get asked(): number {
@@ -51,6 +59,8 @@ export class S3World implements World {
 			region: 'eu-test-1',
 			endpoint: this.#server.url,
 			credentials: CREDENTIALS,
+			connectionTimeout: PATIENT,
+			requestTimeout: PATIENT,
 		})
 	}
 
@@ -107,9 +117,7 @@ export class S3World implements World {
 	}
 
 	async open(): Promise<number> {
-		for (let turn = 0; turn < 200 && this.#listener.openSockets > 0; turn++) {
-			await new Promise(resolve => void setImmediate(resolve))
-		}
+		await until(() => this.#listener.openSockets === 0)
 		return this.#listener.openSockets
 	}
 
