@@ -1,6 +1,14 @@
-import { gzipSync } from 'node:zlib'
+import { gunzipSync, gzipSync } from 'node:zlib'
 import type { Publisher } from './publisher.ts'
 import type { Random } from './random.ts'
+
+const isIntact = (bytes: Buffer): boolean => {
+	try {
+		return gunzipSync(bytes).length > 0
+	} catch {
+		return false
+	}
+}
 
 /** What can happen to bytes on their way, unseen by HTTP. The name that they travel under is still the right one. */
 export const damages = {
@@ -9,9 +17,12 @@ export const damages = {
 	'without-trailer': (bytes: Buffer): Buffer => bytes.subarray(0, bytes.length - 8),
 	/** Behind the header, whose time and system mean nothing: there each bit counts. */
 	corrupt: (bytes: Buffer, random: Random): Buffer => {
-		const copy = Buffer.from(bytes)
-		copy[random.integer(10, copy.length)]! ^= 1 << random.integer(0, 8)
-		return copy
+		for (;;) {
+			const copy = Buffer.from(bytes)
+			copy[random.integer(10, copy.length)]! ^= 1 << random.integer(0, 8)
+			// The bits that fill up the last byte of the deflated data mean nothing either.
+			if (!isIntact(copy)) return copy
+		}
 	},
 	'wrong-magic': (bytes: Buffer): Buffer => Buffer.concat([Buffer.from([0x1f, 0x8c]), bytes.subarray(2)]),
 	'trailing-garbage': (bytes: Buffer, random: Random): Buffer =>

@@ -66,6 +66,8 @@ export class Journal {
 	readonly publisher: Publisher
 	/** The edition that was served last, as its place in the publisher's log; `-1` for none. */
 	position = -1
+	/** Since its start. What came before is told by `position` only. */
+	hasServed = false
 	readonly #places = new Map<string, number[]>()
 	#indexed = 0
 
@@ -122,11 +124,12 @@ export const neverBack: Law = {
 		let breach: string | undefined
 		for (const value of valuesOf(after)) {
 			if (value === undefined) {
-				if (journal.position >= 0) breach ??= 'get() returned nothing after it had returned a document'
+				if (journal.hasServed) breach ??= 'get() returned nothing after it had returned a document'
 				continue
 			}
 			const places = journal.placesOf(value)
 			if (places.length === 0) continue
+			journal.hasServed = true
 			const next = places.find(place => place >= journal.position)
 			if (next === undefined)
 				breach ??= `get() went back to ${nameOf(value)} after ${nameOf(journal.publisher.log[journal.position]!.document)}`

@@ -1,5 +1,6 @@
 import { getuid } from 'node:process'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
+import { temporaryDirectory } from '../support/temporary.ts'
 import { faults, type Allowed, type Fault, type SourceKind } from './faults.ts'
 import { examine, Journal, type Breach, type Sight, type Step, type Tally } from './laws.ts'
 import { Publisher } from './publisher.ts'
@@ -19,8 +20,9 @@ import { S3World } from './worlds/s3.ts'
  * - `warm`: the term has started well
  * - `initial`: as cold, with a bundled value
  * - `lazy`: as cold, and nobody waits for the start
+ * - `restart`: as cold, with what an earlier process has left on disk
  */
-export const STATES = ['cold', 'warm', 'initial', 'lazy'] as const
+export const STATES = ['cold', 'warm', 'initial', 'lazy', 'restart'] as const
 export type State = (typeof STATES)[number]
 
 /** One box of the matrix. */
@@ -44,6 +46,7 @@ const STARTS: Readonly<Record<State, string>> = {
 	warm: 'a running term',
 	initial: 'a start with a bundled value',
 	lazy: 'a lazy start',
+	restart: 'a restart with a snapshot on disk',
 }
 const SOURCES: Readonly<Record<SourceKind, string>> = {
 	memory: 'memory',
@@ -115,18 +118,33 @@ export const runCell = async (
 		byName: fault.does.act === 'unresolvable',
 	})
 	await world.serve()
-	const term = make({
+	const settings = {
 		...SETTINGS,
-		fetcher: world.createFetcher(),
 		clock,
 		random: () => 0.5,
 		lazyInit: state === 'lazy',
 		...(state === 'initial' && { initial: publisher.log[0]!.document }),
-	})
+		...(state === 'restart' && { lastKnownGood: await directoryIn(scope) }),
+	}
+	const journal = new Journal(publisher)
+	if (state === 'restart') {
+		const earlier = make({ ...settings, fetcher: world.createFetcher() })
+		scope.teardown(() => earlier.stop())
+		await earlier.start()
+		journal.position = journal.placesOf(earlier.get()).at(-1)!
+		await earlier.stop()
+	}
+	const term = make({ ...settings, fetcher: world.createFetcher() })
 	scope.teardown(() => term.stop())
-	const run = new Run(world, term, clock, fault)
+	const run = new Run(world, term, clock, fault, journal)
 	await run.through(state)
 	return run
+}
+
+const directoryIn = async (scope: Scope): Promise<string> => {
+	const { path, remove } = await temporaryDirectory()
+	scope.teardown(remove)
+	return path
 }
 
 /** A term's way through one box: into the fault, through it, out of it, and to its end. */
@@ -145,12 +163,12 @@ class Run implements CellReport {
 	#failures = 0
 	#listenerThrows = false
 
-	constructor(world: World, term: Subject, clock: FakeClock, fault: Fault) {
+	constructor(world: World, term: Subject, clock: FakeClock, fault: Fault, journal: Journal) {
 		this.#world = world
 		this.#term = term
 		this.#clock = clock
 		this.#fault = fault
-		this.#journal = new Journal(world.publisher)
+		this.#journal = journal
 		term.on('updated', () => {
 			if (this.#listenerThrows) throw new Error('This listener always throws')
 		})
@@ -161,20 +179,30 @@ class Run implements CellReport {
 		this.#isTransient = state === 'warm' && TRANSIENT.has(this.#fault.does.act)
 		if (state === 'warm') await this.#start('success')
 		await this.#begin()
-		if (state === 'cold') await this.#startColdly()
-		else {
-			if (state === 'initial') await this.#start()
-			if (state === 'lazy') await this.#startLazily()
-			for (const way of ['update', 'timer', 'twice'] as const) await this.#refresh(way, this.#allowed)
+		switch (state) {
+			case 'cold':
+			case 'restart':
+				await this.#startFromNothing()
+				break
+			case 'initial':
+				await this.#start()
+				await this.#endure()
+				break
+			case 'lazy':
+				await this.#startLazily()
+				await this.#endure()
+				break
+			case 'warm':
+				await this.#endure()
 		}
-		if (state !== 'cold') await this.#end()
 		await this.#catchUp()
 		await this.#stopInFlight()
 	}
 
 	get #allowed(): Allowed {
 		const { cold, warm } = this.#fault.at[this.#world.kind]!
-		return this.#term.health().source === 'remote' ? warm : cold
+		const { source } = this.#term.health()
+		return source === 'remote' || source === 'last-known-good' ? warm : cold
 	}
 
 	async #begin(): Promise<void> {
@@ -232,15 +260,19 @@ class Run implements CellReport {
 			this.#breach('start', 'start() rejected with another error')
 	}
 
-	async #startColdly(): Promise<void> {
+	/** What is on disk has to pass the term's own code as well, so even a restart may find nothing. */
+	async #startFromNothing(): Promise<void> {
 		await this.#start()
-		if (this.#term.get() !== undefined) {
-			await this.#refresh('timer', this.#allowed)
-			return this.#end()
-		}
+		if (this.#term.get() !== undefined) return this.#endure()
 		await this.#start()
 		await this.#end()
 		return this.#start('success')
+	}
+
+	/** The fault, once by hand, once by the timer, once by two hands; and its end. */
+	async #endure(): Promise<void> {
+		for (const way of ['update', 'timer', 'twice'] as const) await this.#refresh(way, this.#allowed)
+		return this.#end()
 	}
 
 	/** The first refresh belongs to the caller who asked for nothing. */
@@ -263,7 +295,7 @@ class Run implements CellReport {
 
 	async #landing(): Promise<NonNullable<Step['reported']>> {
 		// What is in flight has changed nothing.
-		const landing = await this.#witness.landing(() => this.#world.silent)
+		const landing = await this.#witness.landing(this.#world)
 		await this.#settle(1)
 		if ('turn' in this.#world) await (this.#world as { turn(): Promise<void> }).turn()
 		return landing
@@ -327,7 +359,7 @@ class Run implements CellReport {
 	}
 
 	#inTime<Result>(work: Promise<Result>): Promise<Result> {
-		return inTime(this.#clock, work, () => this.#world.silent)
+		return inTime(this.#clock, work, this.#world)
 	}
 
 	#examine(step: Omit<Step, 'after'>): void {

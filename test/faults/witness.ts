@@ -2,6 +2,7 @@ import type { Outcome, TermEvents } from '../../lib/term/events.ts'
 import type { FakeClock } from '../../lib/testing/fake-clock.ts'
 import type { Document } from './document.ts'
 import { nameOf, type Sight } from './laws.ts'
+import type { World } from './world.ts'
 import type { Subject } from './subject.ts'
 
 const LANDINGS = ['updated', 'unchanged', 'failed'] as const
@@ -56,12 +57,12 @@ export class Witness {
 	}
 
 	/** The outcome of the next refresh, however it comes about, time passing as needed while the source is silent. */
-	async landing(isSilent: () => boolean): Promise<Outcome> {
+	async landing(source: Silence): Promise<Outcome> {
 		const landed = new Promise<void>(resolve => {
 			this.#onLanding = resolve
 			if (this.#landings.length > 0) resolve()
 		})
-		await inTime(this.clock, landed, isSilent)
+		await inTime(this.clock, landed, source)
 		this.#onLanding = undefined
 		return this.#landings.shift()!
 	}
@@ -72,6 +73,9 @@ export class Witness {
 	}
 }
 
+/** Where one question or more are left without an answer. */
+export type Silence = Pick<World, 'silent' | 'pace'>
+
 /**
  * Waits for work that may wait for I/O, under a clock that stands still, so that no limit runs out because a machine
  * is slow. Only while the source is known to have fallen silent does time pass.
@@ -79,14 +83,14 @@ export class Witness {
 export const inTime = async <Result>(
 	clock: FakeClock,
 	work: Promise<Result>,
-	isSilent: () => boolean,
+	source: Silence,
 ): Promise<Result> => {
 	let pending = true
 	const done = work.finally(() => (pending = false))
 	done.catch(() => {})
 	while (pending) {
 		await Promise.race([done.catch(() => {}), new Promise(resolve => void setImmediate(resolve))])
-		if (pending && isSilent()) await clock.advance(clock.nextTimerIn ?? 0)
+		if (pending && source.silent) await clock.advance(Math.min(clock.nextTimerIn ?? 0, source.pace))
 	}
 	return done
 }

@@ -29,6 +29,11 @@ export interface World {
 	misbehave(behaviour: Behaviour): Promise<void>
 	/** Whether a question has come to where the source falls silent. */
 	readonly silent: boolean
+	/**
+	 * How far time may go at once while the source is silent, in milliseconds: where a limit that runs out has to go
+	 * through real sockets to have its effect, not past the next refresh.
+	 */
+	readonly pace: number
 	/** Connections, files and bodies that are still open for the term. */
 	open(): Promise<number>
 	/** Questions so far. */

@@ -10,6 +10,7 @@ export class FailoverWorld implements World {
 	readonly kind = 'failover'
 	readonly silent = false
 	readonly publisher: Publisher
+	readonly pace = 250
 	readonly #first: HttpWorld
 	readonly #second: HttpWorld
 	#turn: 'first' | 'second' | undefined

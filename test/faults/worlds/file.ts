@@ -17,6 +17,7 @@ export interface FileWorldOptions extends WorldOptions {
 export class FileWorld implements World {
 	readonly kind = 'file'
 	readonly publisher: Publisher
+	readonly pace = 250
 	readonly silent = false
 	asked = 0
 	readonly #directory: string

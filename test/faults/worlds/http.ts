@@ -34,6 +34,7 @@ export interface HttpWorldOptions extends WorldOptions {
 export class HttpWorld implements World {
 	readonly kind = 'http'
 	readonly publisher: Publisher
+	readonly pace = 250
 	/** When each question came, in milliseconds of real time. */
 	readonly askedAt: number[] = []
 	/** The last condition that came. */

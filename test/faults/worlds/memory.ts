@@ -24,6 +24,7 @@ interface Answer {
 export class MemoryWorld implements World, Fetcher {
 	readonly kind: SourceKind = 'memory'
 	readonly publisher: Publisher
+	readonly pace = Infinity
 	asked = 0
 	#answer!: Answer
 	#behaviour: Behaviour | undefined

@@ -18,6 +18,7 @@ const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'not-much-of-
 export class S3World implements World {
 	readonly kind = 's3'
 	readonly publisher: Publisher
+	readonly pace = 250
 	readonly #listener: Listener
 	readonly #server: S3Server
 
