@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/core/clock.ts'
 import { RemoteTermError, type ErrorCode } from '../lib/core/errors.ts'
-import type { Encoding } from '../lib/core/fetcher.ts'
+import { encodingNamed, encodingNames, type Encoding } from '../lib/core/fetcher.ts'
 import { redactUrl } from '../lib/core/redact.ts'
 import { parseHttpDate } from './http-date.ts'
 import type { Fault } from './http-request/fault.ts'
@@ -79,15 +79,6 @@ export const contentLengthOf = (headers: HttpHeaders): number | undefined => {
 	return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }
 
-const ENCODINGS: Readonly<Record<string, Encoding>> = {
-	gzip: 'gzip',
-	// RFC 9110 §8.4.1.3
-	'x-gzip': 'gzip',
-	deflate: 'deflate',
-	br: 'br',
-	zstd: 'zstd',
-}
-
 /** The one coding that has to be undone. Several, or one that nobody has asked for, make the answer unusable. */
 export const encodingOf = (headers: HttpHeaders, url: URL): Encoding | undefined => {
 	const codings = (fieldOf(headers, 'content-encoding') ?? '')
@@ -96,11 +87,11 @@ export const encodingOf = (headers: HttpHeaders, url: URL): Encoding | undefined
 		.filter(coding => coding !== '' && coding !== 'identity')
 	if (codings.length === 0) return undefined
 	const [coding] = codings
-	const encoding = Object.hasOwn(ENCODINGS, coding!) ? ENCODINGS[coding!] : undefined
+	const encoding = encodingNamed(coding!)
 	if (codings.length === 1 && encoding !== undefined) return encoding
 	throw new RemoteTermError(
 		'FETCH_STATUS',
-		`${redactUrl(url)} answered with a Content-Encoding that cannot be undone (${codings.length === 1 ? 'unknown' : `${codings.length} codings`}), expected one of ${Object.keys(ENCODINGS).join(', ')}`,
+		`${redactUrl(url)} answered with a Content-Encoding that cannot be undone (${codings.length === 1 ? 'unknown' : `${codings.length} codings`}), expected one of ${encodingNames.join(', ')}`,
 		{ status: 200 },
 	)
 }

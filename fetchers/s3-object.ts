@@ -3,14 +3,15 @@ import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { reasonOf, untilAborted } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
-import type {
-	Download,
-	DownloadedBody,
-	Encoding,
-	FetchContext,
-	Fetcher,
-	NotModified,
-	Version,
+import {
+	encodingNamed,
+	type Download,
+	type DownloadedBody,
+	type Encoding,
+	type FetchContext,
+	type Fetcher,
+	type NotModified,
+	type Version,
 } from '../lib/core/fetcher.ts'
 import { parseS3Checksums } from '../lib/integrity/s3-checksums.ts'
 import { createClient, loadSdk, type ClientSettings, type Sdk } from './s3-client.ts'
@@ -180,14 +181,6 @@ const checksumModeOf = async ({ config }: S3Client): Promise<'ENABLED' | undefin
 /** A version from elsewhere may hold what no header can; the SDK would throw, and the object is simply not that. */
 const isHeaderValue = (version: Version): boolean => /^[\t\x20-\x7e\x80-\xff]+$/.test(version)
 
-const ENCODINGS: Readonly<Record<string, Encoding>> = {
-	gzip: 'gzip',
-	'x-gzip': 'gzip',
-	deflate: 'deflate',
-	br: 'br',
-	zstd: 'zstd',
-}
-
 /**
  * `aws-chunked` describes how the object was uploaded and `identity` is none, so neither says anything about the bytes
  * that come. What we cannot undo is refused rather than handed to a codec that would misread it.
@@ -198,7 +191,7 @@ const encodingOf = (header: string | undefined, subject: string): Encoding | und
 		.map(coding => coding.trim().toLowerCase())
 		.filter(coding => coding !== '' && coding !== 'aws-chunked' && coding !== 'identity')
 	if (codings.length === 0) return undefined
-	const encoding = codings.length === 1 ? ENCODINGS[codings[0]!] : undefined
+	const encoding = codings.length === 1 ? encodingNamed(codings[0]!) : undefined
 	if (encoding !== undefined) return encoding
 	throw new RemoteTermError(
 		'INFLATE_FAILED',

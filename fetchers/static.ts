@@ -3,6 +3,7 @@ import { reasonOf } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Download, FetchContext, Fetcher, NotModified, Version } from '../lib/core/fetcher.ts'
 import { describe, invalid, nonEmptyString, onlyKnownOptions } from '../lib/core/options.ts'
+import { Watches } from '../lib/core/watches.ts'
 
 interface StaticExtras {
 	/** What lies beside the content, by suffix: `{ '.sig': envelope }`. Default: nothing. */
@@ -35,7 +36,7 @@ export type StaticFetcherOptions = StaticBody | StaticValue
  */
 export class StaticFetcher implements Fetcher {
 	#held: Held
-	readonly #watches = new Set<() => void>()
+	readonly #watches = new Watches('StaticFetcher')
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: StaticFetcherOptions) {
@@ -50,7 +51,7 @@ export class StaticFetcher implements Fetcher {
 	 */
 	set(options: StaticFetcherOptions): void {
 		this.#held = parse(options)
-		for (const tell of [...this.#watches]) tell()
+		this.#watches.tell()
 	}
 
 	async init(): Promise<void> {}
@@ -76,25 +77,8 @@ export class StaticFetcher implements Fetcher {
 	}
 
 	/** Calls `onChange` within `set`, before that returns. */
-	watch(onChange: () => void, { signal, logger }: FetchContext): Disposable {
-		const tell = (): void => {
-			// An earlier listener of the same change may have ended this one.
-			if (!this.#watches.has(tell)) return
-			try {
-				onChange()
-			} catch (error) {
-				logger.error('A listener of StaticFetcher threw', { error })
-			}
-		}
-		const end = (): void => {
-			this.#watches.delete(tell)
-			signal.removeEventListener('abort', end)
-		}
-		if (!signal.aborted) {
-			this.#watches.add(tell)
-			signal.addEventListener('abort', end, { once: true })
-		}
-		return { [Symbol.dispose]: end }
+	watch(onChange: () => void, context: FetchContext): Disposable {
+		return this.#watches.add(onChange, context)
 	}
 
 	/** What lies beside at the time when it is asked for; `FETCH_NOT_FOUND` where nothing does. */

@@ -109,6 +109,21 @@ export interface Fetcher {
 	close?(): Promise<void>
 }
 
+/** By all the names under which they are registered (RFC 9110 §8.4.1.3: `x-gzip` is gzip). */
+const ENCODINGS: ReadonlyMap<string, Encoding> = new Map([
+	['gzip', 'gzip'],
+	['x-gzip', 'gzip'],
+	['deflate', 'deflate'],
+	['br', 'br'],
+	['zstd', 'zstd'],
+])
+
+/** The coding of this name, in lower case; `undefined` for one that we cannot undo. */
+export const encodingNamed = (name: string): Encoding | undefined => ENCODINGS.get(name)
+
+/** What may stand in `Content-Encoding` for `encodingNamed` to know it. */
+export const encodingNames: readonly string[] = [...ENCODINGS.keys()]
+
 export const isNotModified = (answer: Download | NotModified): answer is NotModified =>
 	'notModified' in answer
 export const isValue = (answer: Download): answer is DownloadedValue => 'value' in answer

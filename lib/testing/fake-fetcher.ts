@@ -2,6 +2,7 @@ import { reasonOf, untilAborted } from '../core/clock.ts'
 import { RemoteTermError, type ErrorCode } from '../core/errors.ts'
 import type { Download, FetchContext, Fetcher, Freshness, NotModified, Version } from '../core/fetcher.ts'
 import { onlyKnownOptions, positiveInteger } from '../core/options.ts'
+import { Watches } from '../core/watches.ts'
 import {
 	nothingHeld,
 	replyNotModified,
@@ -61,7 +62,7 @@ export class FakeFetcher implements Fetcher {
 	readonly #options: FakeFetcherOptions
 	readonly #bodies: { readonly chunkSize: number | undefined; readonly open: Set<object> }
 	readonly #script: Scripted[] = []
-	readonly #watches = new Set<() => void>()
+	readonly #watches = new Watches('FakeFetcher')
 	readonly #beside = new Map<string, FakeFetcher>()
 	readonly #waiting = new Set<() => void>()
 
@@ -158,7 +159,7 @@ export class FakeFetcher implements Fetcher {
 
 	/** Calls the `onChange` of whoever watches, whether there is a change or not. */
 	tellWatchers(): void {
-		for (const tell of [...this.#watches]) tell()
+		this.#watches.tell()
 	}
 
 	/** Resolves once there have been `count` calls, of one method or of any. */
@@ -234,26 +235,8 @@ export class FakeFetcher implements Fetcher {
 	}
 
 	#watch(onChange: () => void, context: FetchContext): Disposable {
-		const { signal, logger } = context
 		this.#record({ method: 'watch' }, context)
-		const tell = (): void => {
-			// An earlier listener of the same change may have ended this one.
-			if (!this.#watches.has(tell)) return
-			try {
-				onChange()
-			} catch (error) {
-				logger.error('A listener of FakeFetcher threw', { error })
-			}
-		}
-		const end = (): void => {
-			this.#watches.delete(tell)
-			signal.removeEventListener('abort', end)
-		}
-		if (!signal.aborted) {
-			this.#watches.add(tell)
-			signal.addEventListener('abort', end, { once: true })
-		}
-		return { [Symbol.dispose]: end }
+		return this.#watches.add(onChange, context)
 	}
 
 	#hold(reply: Reply): Version | undefined {
