@@ -176,3 +176,11 @@ test('before start and after stop there is nothing to roll back or pin', async t
 	t.is((await term.rollback()).error?.code, 'STOPPED')
 	t.is((await term.unpin()).error?.code, 'STOPPED')
 })
+
+test('rollback does not return to the same bytes under their earlier name', async t => {
+	const { term, fetcher } = await setup(t, 2)
+	fetcher.publish('{"EUR":2}', { version: 'renamed' })
+	t.is((await term.update()).status, 'unchanged')
+	await term.rollback()
+	t.deepEqual(term.get(), { EUR: 1 })
+})
