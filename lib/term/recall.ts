@@ -51,6 +51,8 @@ export class Recall<T> {
 			if (
 				held === undefined ||
 				accepted.version === held.version ||
+				// The same bytes under the name that they had before.
+				(accepted.digest !== undefined && accepted.digest === held.digest) ||
 				accepted.version === this.#gate.refusal?.version
 			)
 				continue

@@ -29,7 +29,7 @@ export interface Sight {
 
 /** What was done to a term, and what that came to. */
 export interface Step {
-	readonly act: 'start' | 'refresh' | 'stop'
+	readonly act: 'start' | 'refresh' | 'rollback' | 'stop'
 	/** What the harness knows about how it should be. */
 	readonly phase: 'idle' | 'running' | 'stopped'
 	readonly before: Sight
@@ -68,6 +68,9 @@ export class Journal {
 	position = -1
 	/** Since its start. What came before is told by `position` only. */
 	hasServed = false
+	/** What was rolled back last, and how many publications there were until then. */
+	withdrawn:
+		{ readonly key: string; readonly publications: number; readonly refused: string | undefined } | undefined
 	readonly #places = new Map<string, number[]>()
 	#indexed = 0
 
@@ -120,7 +123,12 @@ export const onlyWhatWasPublished: Law = {
 export const neverBack: Law = {
 	name: 'never-back',
 	says: 'Versions never flip back, unless the source itself did',
-	judge({ after }, journal) {
+	judge({ act, reported, after }, journal) {
+		// The one who asked for it takes what he gets; from there on it goes forwards again.
+		if (act === 'rollback' && reported?.status === 'updated') {
+			journal.position = journal.placesOf(after.value)[0] ?? journal.position
+			return undefined
+		}
 		let breach: string | undefined
 		for (const value of valuesOf(after)) {
 			if (value === undefined) {
@@ -203,6 +211,32 @@ export const failsAsAllowed: Law = {
 	},
 }
 
+/** What was rolled back is not applied again before the source has moved on. */
+export const staysRolledBack: Law = {
+	name: 'stays-rolled-back',
+	says: 'What was rolled back stays out until the source moves on',
+	judge({ act, after, reported, before }, journal) {
+		const { log } = journal.publisher
+		if (act === 'rollback' && reported?.status === 'updated' && isWhole(before.value)) {
+			journal.withdrawn = {
+				key: keyOf(before.value),
+				publications: log.length,
+				refused: after.health?.refusedVersion,
+			}
+		}
+		const { withdrawn } = journal
+		if (withdrawn === undefined || withdrawn.publications !== log.length) return null
+		// A mistake of the publisher's is in no log. That it ends a rollback is known (test/term/rollback.test.ts).
+		if (after.health?.refusedVersion !== withdrawn.refused) {
+			journal.withdrawn = undefined
+			return null
+		}
+		return isWhole(after.value) && keyOf(after.value) === withdrawn.key
+			? `${nameOf(after.value)} is in place again, though nothing was published since it was rolled back`
+			: undefined
+	},
+}
+
 /** A source that asks for patience (`Retry-After`) gets it. */
 export const patient: Law = {
 	name: 'patient',
@@ -223,7 +257,7 @@ export const patient: Law = {
 export const truthfulHealth: Law = {
 	name: 'truthful-health',
 	says: 'health() tells the truth: status, readiness, failures, last error, version',
-	judge({ phase, after, reported, failures }) {
+	judge({ act, phase, after, reported, failures }) {
 		const { health, value, version } = after
 		if (health === undefined) return null
 		const facts: Array<readonly [string, unknown, unknown]> = [
@@ -231,7 +265,8 @@ export const truthfulHealth: Law = {
 			['version', health.version, version],
 		]
 		if (failures !== undefined) facts.push(['consecutiveFailures', health.consecutiveFailures, failures])
-		if (reported?.status === 'failed') facts.push(['lastError', health.lastError, reported.error])
+		if (reported?.status === 'failed' && act !== 'rollback')
+			facts.push(['lastError', health.lastError, reported.error])
 		if (phase === 'running' && failures !== undefined && health.status !== 'stale') {
 			const status = failures > 0 ? 'failing' : value === undefined ? 'starting' : 'ready'
 			facts.push(['status', health.status, status])
@@ -293,6 +328,7 @@ export const laws: readonly Law[] = [
 	outcomeAgrees,
 	failsAsAllowed,
 	patient,
+	staysRolledBack,
 	truthfulHealth,
 	catchesUp,
 	silentAfterStop,

@@ -35,6 +35,8 @@ export class DocumentTerm extends RemoteTerm<Document> {
 
 /** As much of a term as the harness touches, so that others can stand in for it. */
 export type Subject = Pick<DocumentTerm, 'get' | 'on' | 'update' | 'stop' | 'health' | 'trouble'> & {
+	/** Left out by those who cannot. */
+	rollback?(): Promise<unknown>
 	readonly version: string | undefined
 	start(): Promise<unknown>
 }

@@ -118,6 +118,7 @@ class Walk {
 				await this.#refreshTimes(length, 'success')
 			}
 			if (random.chance(0.05)) await this.#recover()
+			else if (random.chance(0.08)) await this.#rollBack()
 			onStep?.(this.#step)
 		}
 		await this.#recover()
@@ -151,7 +152,9 @@ class Walk {
 			const now =
 				typeof expected === 'object' && 'cold' in expected ? expected[isWarm ? 'warm' : 'cold'] : expected
 			// What was refused before is refused for the same reason as long as the source holds it.
-			const mayBeRefused = refusedVersion !== undefined && (now === 'success' || now.includes('FETCH_STATUS'))
+			const mayBeRefused =
+				(refusedVersion !== undefined || source === 'rollback') &&
+				(now === 'success' || now.includes('FETCH_STATUS'))
 			const isSure = isStrict(this.#ground.world.kind) && !mayBeRefused
 			await this.#refresh(isSure ? now : undefined)
 		}
@@ -186,6 +189,17 @@ class Walk {
 		if (nextRefreshAt !== undefined) await clock.advance(nextRefreshAt - clock.now())
 		// Nothing is due: a breach that the last examination has found.
 		else void term.update()
+	}
+
+	/** An operator takes back what is in place; there may be nothing before it. */
+	async #rollBack(): Promise<void> {
+		const { term } = this.#ground
+		if (this.#breach !== undefined || term.rollback === undefined || term.health().refreshing) return
+		const before = this.#witness.look()
+		void term.rollback()
+		const reported = await this.#landing()
+		this.#note(`rollback ${reported.error?.code ?? reported.status}`)
+		this.#examine({ act: 'rollback', phase: 'running', before, reported })
 	}
 
 	/** Peace, until what was published last is in place. */

@@ -176,3 +176,24 @@ test('before start and after stop there is nothing to roll back or pin', async t
 	t.is((await term.rollback()).error?.code, 'STOPPED')
 	t.is((await term.unpin()).error?.code, 'STOPPED')
 })
+
+test('rollback does not return to the same bytes under their earlier name', async t => {
+	const { term, fetcher } = await setup(t, 2)
+	fetcher.publish('{"EUR":2}', { version: 'renamed' })
+	t.is((await term.update()).status, 'unchanged')
+	await term.rollback()
+	t.deepEqual(term.get(), { EUR: 1 })
+})
+
+test.failing('a rollback outlives a bad publish that the source takes back', async t => {
+	const { term, fetcher } = await setup(t, 2)
+	await term.rollback()
+	t.deepEqual(term.get(), { EUR: 1 })
+
+	// For one poll there is an error page with status 200 where the document should be.
+	fetcher.publish('<!doctype html>', { version: 'page' })
+	t.is((await term.update()).error?.code, 'DESERIALIZE_FAILED')
+	fetcher.publish('{"EUR":2}', { version: '2' })
+	await term.update()
+	t.deepEqual(term.get(), { EUR: 1 }, 'what was rolled back from has not been replaced by anything better')
+})
