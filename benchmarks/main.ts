@@ -1,19 +1,28 @@
 /**
  * `npm run bench` runs all benchmarks, `npm run bench -- read refresh` some, `--json` prints the figures for machines,
- * `--check` exits with 1 where a bar is missed. Each figure stands beside a baseline from the same run.
+ * `--check` exits with 1 where a bar is missed. `--plot` draws what can be drawn into docs/plots, `--quiet` waits and tries
+ * again where other work on the machine disturbs a measurement of stalls. Each figure stands beside a baseline from the same run.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { holds, type Figure } from './measure.ts'
+import { holds, type Figure, type RunOptions } from './measure.ts'
 
-const benchmarks: Readonly<Record<string, () => Promise<{ run: () => Promise<Figure[]> }>>> = {
+const benchmarks: Readonly<
+	Record<string, () => Promise<{ run: (options: RunOptions) => Promise<Figure[]> }>>
+> = {
 	read: () => import('./read.ts'),
 	refresh: () => import('./refresh.ts'),
+	table: () => import('./table.ts'),
 }
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
-	options: { json: { type: 'boolean', default: false }, check: { type: 'boolean', default: false } },
+	options: {
+		json: { type: 'boolean', default: false },
+		check: { type: 'boolean', default: false },
+		plot: { type: 'boolean', default: false },
+		quiet: { type: 'boolean', default: false },
+	},
 })
 const unknown = positionals.filter(name => !(name in benchmarks))
 if (unknown.length > 0) {
@@ -28,7 +37,7 @@ const all: Array<Figure & { benchmark: string }> = []
 for (const benchmark of positionals.length > 0 ? positionals : Object.keys(benchmarks)) {
 	if (!values.json) console.log(`\n${benchmark}`)
 	const { run } = await benchmarks[benchmark]!()
-	for (const figure of await run()) {
+	for (const figure of await run(values)) {
 		all.push({ benchmark, ...figure })
 		if (values.json) continue
 		const { claim, ours, baseline, unit, against, maxRatio, limit } = figure

@@ -54,3 +54,10 @@ export interface Figure {
 
 export const holds = ({ ours, baseline, maxRatio, limit }: Figure): boolean =>
 	(maxRatio === undefined || ours / baseline <= maxRatio) && (limit === undefined || ours <= limit)
+
+export interface RunOptions {
+	/** Also draws. */
+	readonly plot: boolean
+	/** Measures again what other work on the machine has disturbed. */
+	readonly quiet: boolean
+}

@@ -23,7 +23,7 @@ export interface Expected {
 
 export interface Whole {
 	readonly header: SnapshotHeader
-	readonly body: Uint8Array<ArrayBuffer>
+	readonly body: Uint8Array
 }
 
 const PIECE = 512 * 1024
@@ -51,7 +51,8 @@ export const readWhole = (
 		if (isFlaw(head)) return head
 		const { header, bytes } = head
 		const hash = createHash('sha256').update(bytes)
-		const body = new Uint8Array(header.size)
+		const isShared = header.kind === 'table-image'
+		const body = new Uint8Array(isShared ? new SharedArrayBuffer(header.size) : new ArrayBuffer(header.size))
 		for (let at = 0; at < body.length; at += PIECE) {
 			if (signal.aborted) throw reasonOf(signal)
 			const piece = body.subarray(at, at + PIECE)

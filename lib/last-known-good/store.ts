@@ -33,7 +33,8 @@ export interface SnapshotToSave extends SnapshotFacts {
 }
 
 export interface Snapshot extends SnapshotFacts {
-	readonly body: Uint8Array<ArrayBuffer>
+	/** In shared memory, where `kind` is `table-image`: all threads read it where it is. */
+	readonly body: Uint8Array
 }
 
 /**

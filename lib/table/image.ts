@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import { reasonOf } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import {
 	aligned,
@@ -158,7 +159,30 @@ export const byteLengthOf = (parts: ImageParts): number =>
  * @throws `DESERIALIZE_FAILED`
  */
 export const imageFromBytes = (given: Uint8Array): Image => {
-	const bytes = shared(given)
+	const check = checkedImage(given)
+	for (;;) {
+		const { done, value } = check.next()
+		if (done === true) return value
+	}
+}
+
+/** The same in steps of about a millisecond, between which others have their turn. */
+export const openImage = async (given: Uint8Array, signal: AbortSignal): Promise<Image> => {
+	const check = checkedImage(given)
+	for (;;) {
+		const { done, value } = check.next()
+		if (done === true) return value
+		await new Promise(resolve => setImmediate(resolve))
+		if (signal.aborted) throw reasonOf(signal)
+	}
+}
+
+/** How much is copied, digested or looked through in one step: bytes, and records or slots. */
+const STEP_BYTES = 2 ** 20
+const STEP_ITEMS = 2 ** 15
+
+function* checkedImage(given: Uint8Array): Generator<undefined, Image, undefined> {
+	const bytes = yield* shared(given)
 	if (bytes.length < HEAD_BYTES) throw damaged(`only ${bytes.length} bytes`)
 	const words = wordsOf(bytes.subarray(0, bytes.length & ~3))
 	if (words[0] !== MAGIC[0] || words[1] !== MAGIC[1]) throw damaged('something else (magic)')
@@ -186,21 +210,32 @@ export const imageFromBytes = (given: Uint8Array): Image => {
 	if (at !== bytes.length) throw damaged(`${bytes.length} bytes, more than the ${at} that its head says`)
 	if (crc32(head.subarray(vocabularyAt(count))) !== words[Head.vocabularyCrc])
 		throw damaged('a damaged vocabulary (CRC-32)')
-	if (crc32(index) !== words[Head.indexCrc]) throw damaged('a damaged index (CRC-32)')
-	segments.forEach((segment, i) => {
-		if (crc32(segment) !== words[Head.table + i * 2 + 1]) throw damaged('a damaged segment (CRC-32)')
-	})
+	if ((yield* crcOf(index)) !== words[Head.indexCrc]) throw damaged('a damaged index (CRC-32)')
+	for (const [i, segment] of segments.entries())
+		if ((yield* crcOf(segment)) !== words[Head.table + i * 2 + 1]) throw damaged('a damaged segment (CRC-32)')
 	checkVocabulary(head, count)
 	const image = new Image({ head, index, segments })
-	checkRecords(image)
+	yield* checkRecords(image)
 	return image
 }
 
-const shared = (bytes: Uint8Array): Uint8Array<SharedArrayBuffer> => {
+function* crcOf(bytes: Uint8Array): Generator<undefined, number, undefined> {
+	let crc = 0
+	for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+		crc = crc32(bytes.subarray(at, at + STEP_BYTES), crc)
+		yield
+	}
+	return crc
+}
+
+function* shared(bytes: Uint8Array): Generator<undefined, Uint8Array<SharedArrayBuffer>, undefined> {
 	if (bytes.buffer instanceof SharedArrayBuffer && bytes.byteOffset % 8 === 0)
 		return bytes as Uint8Array<SharedArrayBuffer>
 	const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
-	copy.set(bytes)
+	for (let at = 0; at < bytes.length; at += STEP_BYTES) {
+		copy.set(bytes.subarray(at, at + STEP_BYTES), at)
+		yield
+	}
 	return copy
 }
 
@@ -218,14 +253,16 @@ const checkVocabulary = (head: Uint8Array, segments: number): void => {
 	}
 }
 
-const checkRecords = ({ index, rowCount, segments, slots }: Image): void => {
+function* checkRecords({ index, rowCount, segments, slots }: Image): Generator<undefined, void, undefined> {
 	if (rowCount > slots || (slots > 0 && rowCount === slots)) throw damaged('an index without a free slot')
 	// A bit for each unit at which a live record begins, cleared again by the slot that points there.
 	const starts = segments.map(({ bytes }) => new Uint8Array((bytes.length >>> 6) + 1))
 	let live = 0
-	segments.forEach(({ bytes, view }, i) => {
+	let seen = 0
+	for (const [i, { bytes, view }] of segments.entries()) {
 		let at = 0
 		while (at < bytes.length) {
+			if (++seen % STEP_ITEMS === 0) yield
 			if (at + RECORD_HEADER > bytes.length) throw damaged('a record outside its segment')
 			const length = view.getUint32(at, true)
 			const info = view.getUint32(at + 4, true)
@@ -239,9 +276,10 @@ const checkRecords = ({ index, rowCount, segments, slots }: Image): void => {
 			}
 			at += aligned(length)
 		}
-	})
+	}
 	if (live !== rowCount) throw damaged(`${live} rows, not the ${rowCount} that its head says`)
 	for (let slot = 0; slot < slots * 2; slot += 2) {
+		if (slot % STEP_ITEMS === 0) yield
 		const address = index[slot + 1]!
 		if (address === 0) continue
 		live--

@@ -2,13 +2,15 @@ import { systemClock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { Outcome, PutInfo } from '../term/events.ts'
 import type { ReceivedTerm, ReceiveInfo } from '../term/admission.ts'
+import type { Packing } from '../term/packed.ts'
 import { RemoteTerm } from '../term/remote-term.ts'
 import { ChangeFeed, type ChangesOptions, type TableChanges } from './changes.ts'
 import type { TableChange } from './diff.ts'
 import { Publisher, type TableHandle } from './generations.ts'
-import { Image } from './image.ts'
+import { Image, type ImageParts } from './image.ts'
 import { parseTableOptions, type TableSettings, type TableTermOptions } from './options.ts'
 import { PackingThread } from './packing-thread.ts'
+import { tablePacking } from './snapshot.ts'
 import { Press } from './press.ts'
 import { Table, type Key } from './table.ts'
 
@@ -93,6 +95,17 @@ export class TableTerm<Row = unknown> extends RemoteTerm<Table<Row>> {
 		const { change, parts, report } = await this.#press.pack(body, how, spec, previous, signal)
 		const term = new Table<Row>(new Image(parts), { generation: 0, change, report })
 		return { term, inflatedBytes: report.inflatedBytes }
+	}
+
+	/** @internal Called by the base class's constructor: what is private here exists when it is used, not yet now. */
+	protected override packing(): Packing<Table<Row>> {
+		const compare = async (newer: ImageParts): Promise<TableChange> => {
+			const current = this.get()
+			if (current === undefined) return { added: new Image(newer).rowCount, changed: 0, removed: 0 }
+			const { counts } = await this.#press.diff(Table.imageOf(current).parts, newer, this.#life.signal)
+			return counts
+		}
+		return tablePacking<Row>(() => ({ spec: this.#settings.spec, signal: this.#life.signal, compare }))
 	}
 
 	/** Not called: a table reads its body itself. */

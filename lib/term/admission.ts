@@ -4,6 +4,7 @@ import type { Accepted } from './archive.ts'
 import type { Blocked } from './channels.ts'
 import type { Extent } from './drift.ts'
 import type { PutInfo, Steps } from './events.ts'
+import type { Packing } from './packed.ts'
 import type { ValueSource } from './health.ts'
 
 /** What is in place. The version and the value it names are only ever replaced together. */
@@ -25,6 +26,7 @@ export interface Hooks<T> {
 		((body: AsyncIterable<Uint8Array>, info: ReceiveInfo) => Promise<ReceivedTerm<T>>) | undefined
 	validate(term: T): void | Promise<void>
 	put(term: T, info: PutInfo): void | Promise<void>
+	readonly packing: Packing<T> | undefined
 }
 
 /** Handed to `receive` with the body, which is as it travelled; its size and digest are seen to. */
@@ -65,13 +67,26 @@ export type Admission<T> =
 
 /** Where an answer comes from: the source itself, or the archive. */
 export type Origin =
-	| { readonly source: 'remote' }
+	| { readonly source: 'remote'; readonly accepted?: undefined }
 	| { readonly source: 'last-known-good' | 'rollback'; readonly accepted: Accepted }
 
 /** What is on its way to be held. */
 export type Candidate = Held & { readonly version: Version; readonly source: Origin['source'] }
 
 export const NO_EXTENT: Extent = { bytes: undefined, keys: undefined }
+
+/** A state that nothing is known of but its names. */
+export const unread = <V extends Version | undefined>(
+	version: Version,
+	validator: V,
+	{ source }: Origin,
+): Candidate & { readonly validator: V } => ({
+	version,
+	validator,
+	digest: undefined,
+	source,
+	extent: NO_EXTENT,
+})
 
 /** What is held as long as there is only the bundled value. */
 export const INITIAL: Held = {

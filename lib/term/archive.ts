@@ -1,8 +1,9 @@
 import { untilAborted } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Download, Encoding, FetchContext, Version } from '../core/fetcher.ts'
-import { SNAPSHOT_DEFAULTS, type SnapshotStore } from '../last-known-good/store.ts'
+import { SNAPSHOT_DEFAULTS, type SnapshotFacts, type SnapshotStore } from '../last-known-good/store.ts'
 import type { Settings } from './options.ts'
+import type { Packed } from './packed.ts'
 
 /** A state that passed every check, in a form in which it can pass them again. */
 export interface Accepted {
@@ -12,6 +13,10 @@ export interface Accepted {
 	readonly digest: string | undefined
 	readonly encoding: Encoding | undefined
 	readonly sent: readonly Uint8Array[] | undefined
+	/** The value, in a form that takes the place of `sent` on disk. */
+	readonly packed?: Packed | undefined
+	/** How many bytes the body had after decompression, where that is known. */
+	readonly inflatedBytes?: number | undefined
 	/** A value that came as one. */
 	readonly value: unknown
 	readonly publishedAt: number | undefined
@@ -40,14 +45,17 @@ type ArchiveSettings = Pick<
 export class Archive {
 	lastSave: LastSave = { savedAt: undefined, error: undefined }
 	readonly #settings: ArchiveSettings
+	readonly #packs: boolean
 	#store: Promise<SnapshotStore> | undefined
 	#memory: readonly Accepted[] = []
 	#saving: Promise<void> = Promise.resolve()
 	/** What waits for a disk that is slower than the source, oldest first; no more than remain after a save. */
 	#waiting: readonly Accepted[] = []
 
-	constructor(settings: ArchiveSettings) {
+	/** @param packs Values are kept in a form of their own, to whose size `maxBytes`, which is about bodies, says nothing. */
+	constructor(settings: ArchiveSettings, packs = false) {
 		this.#settings = settings
+		this.#packs = packs
 	}
 
 	/** Whether the bytes of what is accepted are to be kept. */
@@ -67,12 +75,18 @@ export class Archive {
 	/** Never rejects: what cannot be saved costs the snapshot, not the term. */
 	remember(accepted: Accepted): void {
 		const { history } = this.#settings
-		const onDisk = this.onDisk && !accepted.noStore && accepted.sent !== undefined
+		const hasBytes = accepted.sent !== undefined || accepted.packed !== undefined
+		const onDisk = this.onDisk && !accepted.noStore && hasBytes
+		// Of two forms, memory has the small one, and the disk the one that is ready.
+		const kept: Accepted =
+			onDisk && accepted.packed !== undefined
+				? { ...accepted, sent: undefined }
+				: { ...accepted, packed: undefined }
 		// What is on disk need not be in memory, save the one that was accepted last: it may not be there yet.
-		this.#memory = [accepted, ...this.#memory].slice(0, onDisk ? 1 : history + 1)
+		this.#memory = [kept, ...this.#memory].slice(0, onDisk ? 1 : history + 1)
 		if (!onDisk) return
 		const idle = this.#waiting.length === 0
-		this.#waiting = [...this.#waiting, accepted].slice(
+		this.#waiting = [...this.#waiting, kept].slice(
 			-(this.#settings.lastKnownGood?.keep ?? SNAPSHOT_DEFAULTS.keep),
 		)
 		if (idle) this.#saving = this.#saving.then(() => this.#saveWaiting())
@@ -96,8 +110,11 @@ export class Archive {
 		for await (const candidate of store.candidates({ signal })) {
 			// The store has logged why.
 			if (candidate.status === 'skipped') continue
-			const { version, validator, digest, encoding, publishedAt, acceptedAt, body, meta } = candidate.snapshot
+			const { version, validator, digest, encoding, publishedAt, acceptedAt } = candidate.snapshot
+			const { body, kind, meta } = candidate.snapshot
 			const envelope = typeof meta?.['envelope'] === 'string' ? meta['envelope'] : undefined
+			const inflatedBytes = typeof meta?.['inflatedBytes'] === 'number' ? meta['inflatedBytes'] : undefined
+			const isBody = kind === 'body'
 			yield {
 				version,
 				validator,
@@ -106,7 +123,9 @@ export class Archive {
 				publishedAt,
 				acceptedAt,
 				envelope,
-				sent: [body],
+				sent: isBody ? [body] : undefined,
+				packed: isBody ? undefined : { kind, pieces: [body], facts: meta?.['packed'] ?? null },
+				inflatedBytes,
 				value: undefined,
 				noStore: false,
 			}
@@ -144,20 +163,19 @@ export class Archive {
 
 	async #save(accepted: Accepted): Promise<void> {
 		const { clock, logger, name } = this.#settings
-		const { version, validator, digest, encoding, publishedAt, acceptedAt, envelope, sent } = accepted
+		const { version, validator, digest, encoding, publishedAt, acceptedAt, sent, packed } = accepted
 		try {
 			const store = await this.#open()
-			const meta = envelope === undefined ? undefined : { envelope }
 			await store.save({
-				kind: 'body',
+				kind: packed?.kind ?? 'body',
 				version,
 				validator,
 				digest: digest!,
 				encoding,
 				publishedAt,
 				acceptedAt,
-				meta,
-				body: sent!,
+				meta: metaOf(accepted),
+				body: packed?.pieces ?? sent!,
 			})
 			this.lastSave = { savedAt: clock.now(), error: undefined }
 		} catch (error) {
@@ -182,10 +200,16 @@ export class Archive {
 		const { clock, lastKnownGood, logger, maxBytes, name } = this.#settings
 		// Loaded only where it is asked for: most terms have no disk, and some runtimes have none.
 		this.#store ??= import('#last-known-good').then(({ openSnapshots }) =>
-			openSnapshots({ maxBytes, ...lastKnownGood!, name, clock, logger }),
+			openSnapshots({ ...(!this.#packs && { maxBytes }), ...lastKnownGood!, name, clock, logger }),
 		)
 		return this.#store
 	}
+}
+
+const metaOf = ({ envelope, inflatedBytes, packed }: Accepted): SnapshotFacts['meta'] => {
+	if (packed !== undefined)
+		return { packed: packed.facts, ...(inflatedBytes !== undefined && { inflatedBytes }) }
+	return envelope === undefined ? undefined : { envelope }
 }
 
 /** The state as a source would answer it, so that it takes the same way through the gate. */
@@ -193,15 +217,16 @@ export const asDownload = ({
 	validator,
 	encoding,
 	sent,
+	packed,
 	value,
 	version,
 	publishedAt,
 	digest,
 }: Accepted): Download =>
-	sent === undefined
+	sent === undefined && packed === undefined
 		? { value, version, publishedAt }
 		: {
-				body: inOrder(sent),
+				body: inOrder(sent ?? []),
 				version: validator,
 				encoding,
 				publishedAt,

@@ -11,8 +11,8 @@ import {
 } from '../core/fetcher.ts'
 import type { VersionFloor } from '../integrity/signature.ts'
 import {
-	NO_EXTENT,
 	timed,
+	unread,
 	type Admission,
 	type Candidate,
 	type Held,
@@ -22,6 +22,7 @@ import {
 } from './admission.ts'
 import type { Accepted } from './archive.ts'
 import type { Settings } from './options.ts'
+import { packedFor, receivePacked, type Packing } from './packed.ts'
 import { assertCurrent, Placement } from './placement.ts'
 import { Provenance, type Proof } from './provenance.ts'
 import { receive } from './receive.ts'
@@ -48,10 +49,12 @@ export class Gate<T> {
 	readonly provenance: Provenance
 	readonly #settings: Settings<T>
 	readonly #placement: Placement<T>
+	readonly #packing: Packing<T> | undefined
 
 	constructor(settings: Settings<T>, hooks: Hooks<T>) {
 		this.#settings = settings
 		this.#placement = new Placement(settings, hooks)
+		this.#packing = hooks.packing
 		this.provenance = new Provenance(settings)
 	}
 
@@ -136,13 +139,7 @@ export class Gate<T> {
 		origin: Origin,
 	): Promise<Admission<T>> {
 		if (origin.source === 'remote' && version === this.held?.validator) return this.#confirmHeld()
-		const candidate = {
-			version,
-			validator: version,
-			digest: undefined,
-			source: origin.source,
-			extent: NO_EXTENT,
-		}
+		const candidate = unread(version, version, origin)
 		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
 		if (this.provenance.required) {
 			throw new RemoteTermError(
@@ -174,23 +171,19 @@ export class Gate<T> {
 	): Promise<Admission<T>> {
 		const { name } = this.#settings
 		const { version: validator } = answer
-		const known = {
-			validator,
-			version: validator ?? '',
-			digest: undefined,
-			source: origin.source,
-			extent: NO_EXTENT,
-		}
+		const known = unread(validator ?? '', validator, origin)
 		if (validator !== undefined && validator !== this.held?.validator && this.#notPinned(known, origin)) {
 			void (async () => answer.cancel?.())().catch(ignore)
 			return { status: 'unchanged', version: this.held?.version }
 		}
 		const subject = `${name}${validator === undefined ? '' : `@${validator}`}`
 		const received = await this.#judged({ version: validator }, context, origin, () =>
-			timed(trace, 'receive', () =>
-				receive(answer, this.#settings, context, subject, (body, decoded) =>
-					this.#placement.read(body, answer.encoding, decoded, context, subject),
-				),
+			timed(trace, 'receive', async () =>
+				origin.accepted?.packed === undefined
+					? receive(answer, this.#settings, context, subject, (body, decoded) =>
+							this.#placement.read(body, answer.encoding, decoded, context, subject),
+						)
+					: receivePacked(origin.accepted, origin.accepted.packed, this.#packing, this.#settings, subject),
 			),
 		)
 		const { digest, bytes, result } = received
@@ -233,6 +226,8 @@ export class Gate<T> {
 				...candidate,
 				encoding: answer.encoding,
 				sent: received.sent,
+				packed: packedFor(this.#packing, this.#settings, admission),
+				inflatedBytes: result.inflatedBytes,
 				value: undefined,
 				publishedAt: answer.publishedAt,
 				acceptedAt: origin.source === 'remote' ? trace.clock.now() : origin.accepted.acceptedAt,

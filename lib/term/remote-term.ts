@@ -13,6 +13,7 @@ import type { Health } from './health.ts'
 import { Logbook } from './logbook.ts'
 import { parseOptions, type RemoteTermOptions, type Settings } from './options.ts'
 import { Recall } from './recall.ts'
+import type { Packing } from './packed.ts'
 import { RefreshLoop } from './refresh-loop.ts'
 import { Source } from './source.ts'
 
@@ -66,8 +67,9 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			receive: this.receive === undefined ? undefined : (body, info) => this.receive!(body, info),
 			validate: term => this.validate(term),
 			put: (term, info) => this.put(term, info),
+			packing: this.packing?.(),
 		})
-		this.#archive = new Archive(this.#settings)
+		this.#archive = new Archive(this.#settings, this.packing !== undefined)
 		this.#logbook = new Logbook(this.#settings, this.#events, this.#gate, this.#archive)
 		this.#recall = new Recall(name, this.#gate, this.#archive, this.#logbook.log)
 		this.#flight = new Flight(this.#settings, this.#source, this.#gate, {
@@ -107,6 +109,9 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 * @internal
 	 */
 	protected receive?(body: AsyncIterable<Uint8Array>, info: ReceiveInfo): Promise<ReceivedTerm<T>>
+
+	/** @internal Where it exists, snapshots hold what it makes of values. Called in the constructor. */
+	protected packing?(): Packing<T>
 
 	/** Throw to refuse a value that `schema` has let through: `VALIDATION_FAILED`. */
 	protected validate(_term: T): void | Promise<void> {}
@@ -268,7 +273,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	async #command(trigger: RefreshTrigger, task: Task<T>): Promise<Outcome> {
 		const refused = this.#refusesToRun()
-		if (refused !== undefined) return refused
+		if (refused) return refused
 		const landing = await this.#loop.flyNext(trigger, cancellation => this.#flight.run(cancellation, task))
 		return landing?.outcome ?? this.#notRun(reasonOf(this.#life.signal))
 	}
@@ -284,12 +289,9 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	#contextOf(signal: AbortSignal): FetchContext {
 		const { clock, logger, name } = this.#settings
-		return {
-			signal,
-			clock,
-			logger,
-			onProgress: (received, total) => this.#events.emit('progress', { name, received, total }),
-		}
+		const onProgress = (received: number, total: number | undefined): void =>
+			this.#events.emit('progress', { name, received, total })
+		return { signal, clock, logger, onProgress }
 	}
 
 	#notRun(error: RemoteTermError): Outcome {
