@@ -21,12 +21,13 @@ import {
 	type Trace,
 } from './admission.ts'
 import type { Accepted } from './archive.ts'
+import { Exclusions, type Unwanted } from './exclusions.ts'
 import type { Settings } from './options.ts'
 import { packedFor, receivePacked, type Packing } from './packed.ts'
 import { assertCurrent, Placement } from './placement.ts'
 import { Provenance, type Proof } from './provenance.ts'
 import { receive } from './receive.ts'
-import { isSameContent, isSettled, refuse, type Judged, type Refusal } from './refusal.ts'
+import type { Judged } from './refusal.ts'
 
 const REMOTE: Origin = { source: 'remote' }
 
@@ -43,7 +44,7 @@ const REMOTE: Origin = { source: 'remote' }
  * the one in place, so that a bad publish costs conditional requests and not downloads.
  */
 export class Gate<T> {
-	refusal: Refusal | undefined
+	readonly excluded: Exclusions
 	/** The only version that may come in. */
 	pinned: Version | undefined
 	readonly provenance: Provenance
@@ -53,6 +54,7 @@ export class Gate<T> {
 
 	constructor(settings: Settings<T>, hooks: Hooks<T>) {
 		this.#settings = settings
+		this.excluded = new Exclusions(settings.name)
 		this.#placement = new Placement(settings, hooks)
 		this.#packing = hooks.packing
 		this.provenance = new Provenance(settings)
@@ -69,7 +71,7 @@ export class Gate<T> {
 
 	/** What to ask the source about: the state that it was last seen in, for good or bad. */
 	get known(): Version | undefined {
-		return isSettled(this.refusal, this.#now()) ? this.refusal.version : this.held?.validator
+		return this.excluded.known(this.#now()) ?? this.held?.validator
 	}
 
 	/**
@@ -96,40 +98,40 @@ export class Gate<T> {
 	}
 
 	/** What the source holds is not to be put in place until it holds something else, or `reason` is gone. */
-	reject({ version, digest, validator }: Held, reason: 'rolled-back' | 'not-pinned'): void {
+	reject(held: Held, reason: Unwanted['reason']): void {
 		const because = reason === 'rolled-back' ? 'it was rolled back from' : `${this.pinned} is pinned`
-		const message = `${this.#settings.name}@${version ?? 'initial'} is not wanted: ${because}`
-		const error = new RemoteTermError('NOT_WANTED', message)
-		this.refusal = { version: validator, digest, error, reason, mendable: false, at: this.#now(), times: 1 }
+		this.excluded.reject(held, reason, because)
 	}
 
-	/** Lets other versions in again, and looks anew at the one that was kept out. */
+	/** Lets other versions in again. */
 	unpin(): void {
 		this.pinned = undefined
-		if (this.refusal?.reason === 'not-pinned') this.refusal = undefined
+		this.excluded.unpin()
 	}
 
 	#confirm({ version }: NotModified, asked: Version | undefined): Admission<T> {
 		const confirmed = version ?? asked
 		const held = this.held?.validator
 		if (confirmed !== undefined && confirmed === held) return this.#confirmHeld()
-		if (this.refusal === undefined || confirmed === undefined) {
-			const found = confirmed === undefined ? 'a question without a version' : confirmed
-			throw new RemoteTermError(
-				'FETCH_STATUS',
-				`Expected the source of ${this.#settings.name} to confirm ${held ?? 'nothing'}, got "not modified" for ${found}`,
-			)
-		}
+		if (this.excluded.meetsUnwanted({ version: confirmed })) return this.#unchanged()
 		// The state that was refused is still there, and so is the reason.
-		if (this.refusal.reason !== 'content') return { status: 'unchanged', version: this.held?.version }
-		throw this.refusal.error
+		if (this.excluded.bad !== undefined && confirmed !== undefined) throw this.excluded.bad.error
+		const found = confirmed === undefined ? 'a question without a version' : confirmed
+		throw new RemoteTermError(
+			'FETCH_STATUS',
+			`Expected the source of ${this.#settings.name} to confirm ${held ?? 'nothing'}, got "not modified" for ${found}`,
+		)
+	}
+
+	#unchanged(): Admission<T> {
+		return { status: 'unchanged', version: this.held?.version }
 	}
 
 	#confirmHeld(): Admission<T> {
-		this.refusal = undefined
+		this.excluded.forget()
 		if (this.held !== undefined && this.held.source !== 'remote')
 			this.held = { ...this.held, source: 'remote' }
-		return { status: 'unchanged', version: this.held?.version }
+		return this.#unchanged()
 	}
 
 	async #admitReadyValue(
@@ -139,8 +141,9 @@ export class Gate<T> {
 		origin: Origin,
 	): Promise<Admission<T>> {
 		if (origin.source === 'remote' && version === this.held?.validator) return this.#confirmHeld()
+		if (origin.source === 'remote' && this.excluded.meetsUnwanted({ version })) return this.#unchanged()
 		const candidate = unread(version, version, origin)
-		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
+		if (this.#notPinned(candidate, origin)) return this.#unchanged()
 		if (this.provenance.required) {
 			throw new RemoteTermError(
 				'SIGNATURE_MISSING',
@@ -174,7 +177,7 @@ export class Gate<T> {
 		const known = unread(validator ?? '', validator, origin)
 		if (validator !== undefined && validator !== this.held?.validator && this.#notPinned(known, origin)) {
 			void (async () => answer.cancel?.())().catch(ignore)
-			return { status: 'unchanged', version: this.held?.version }
+			return this.#unchanged()
 		}
 		const subject = `${name}${validator === undefined ? '' : `@${validator}`}`
 		const received = await this.#judged({ version: validator }, context, origin, () =>
@@ -197,10 +200,10 @@ export class Gate<T> {
 			this.held = { ...this.held, version, validator }
 			return this.#confirmHeld()
 		}
-		if (origin.source === 'remote' && isSameContent(this.refusal, digest, this.#now())) {
-			this.refusal = { ...this.refusal, version: validator }
-			if (this.refusal.reason !== 'content') return { status: 'unchanged', version: this.held?.version }
-			throw this.refusal.error
+		if (origin.source === 'remote') {
+			if (this.excluded.meetsUnwanted({ version: validator, digest })) return this.#unchanged()
+			const verdict = this.excluded.verdictOn(digest, validator, this.#now())
+			if (verdict !== undefined) throw verdict
 		}
 		const candidate: Candidate = {
 			version,
@@ -209,7 +212,7 @@ export class Gate<T> {
 			source: origin.source,
 			extent: { bytes: result.inflatedBytes, keys: undefined },
 		}
-		if (this.#notPinned(candidate, origin)) return { status: 'unchanged', version: this.held?.version }
+		if (this.#notPinned(candidate, origin)) return this.#unchanged()
 
 		const judged = { version: validator, digest }
 		await this.#judged(judged, context, origin, async () =>
@@ -248,7 +251,7 @@ export class Gate<T> {
 		const isWished = this.pinned === candidate.version || source === 'rollback'
 		const admission = await this.#placement.place(value, candidate, isWished, context, trace)
 		// What comes out of the archive says nothing about what the source holds.
-		if (source === 'remote') this.refusal = undefined
+		if (source === 'remote') this.excluded.forget()
 		return admission
 	}
 
@@ -261,7 +264,7 @@ export class Gate<T> {
 
 	/** Runs a step, and remembers its verdict on this state of the source where it is one on the content. */
 	async #judged<Result>(
-		{ version, digest, mendable = false }: Judged,
+		judged: Judged,
 		{ signal }: FetchContext,
 		{ source }: Origin,
 		step: () => Promise<Result>,
@@ -269,10 +272,8 @@ export class Gate<T> {
 		try {
 			return await step()
 		} catch (error) {
-			if (error instanceof RemoteTermError && !signal.aborted && source === 'remote') {
-				this.refusal =
-					refuse(this.refusal, { version, digest, mendable, error, at: this.#now() }) ?? this.refusal
-			}
+			if (error instanceof RemoteTermError && !signal.aborted && source === 'remote')
+				this.excluded.refuse(judged, error, this.#now())
 			throw error
 		}
 	}

@@ -50,8 +50,8 @@ export class Logbook<T> {
 			source: this.#gate.held?.source,
 			refreshing: flying,
 			nextRefreshAt: nextAt === undefined ? undefined : clock.now() + nextAt - clock.monotonic(),
-			refusedVersion: this.#gate.refusal?.version,
-			refusedBecause: this.#gate.refusal?.error,
+			refusedVersion: this.#gate.excluded.current?.version,
+			refusedBecause: this.#gate.excluded.current?.error,
 			pinnedVersion: this.#gate.pinned,
 			lastKnownGood: this.#archive.onDisk ? this.#archive.lastSave : undefined,
 		}

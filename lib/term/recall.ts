@@ -1,7 +1,7 @@
 import { RemoteTermError } from '../core/errors.ts'
 import type { FetchContext, Version } from '../core/fetcher.ts'
 import type { ChangeLog } from './change-log.ts'
-import type { Admission, Trace } from './admission.ts'
+import type { Admission, Held, Trace } from './admission.ts'
 import { asDownload, type Accepted, type Archive } from './archive.ts'
 import type { Task } from './flight.ts'
 import type { Gate } from './gate.ts'
@@ -53,14 +53,14 @@ export class Recall<T> {
 				accepted.version === held.version ||
 				// The same bytes under the name that they had before.
 				(accepted.digest !== undefined && accepted.digest === held.digest) ||
-				accepted.version === this.#gate.refusal?.version
+				accepted.version === this.#gate.excluded.unwanted?.version
 			)
 				continue
 			const admission = await this.#bringBack(accepted, context, trace)
 			if (admission === undefined) continue
 			// Only what the source still holds could come back by itself.
 			if (held.source === 'remote') this.#gate.reject(held, 'rolled-back')
-			if (held.version !== undefined) await this.#archive.forget(held.version, context)
+			await this.#forget(held, context)
 			return admission
 		}
 		throw new RemoteTermError(
@@ -81,7 +81,8 @@ export class Recall<T> {
 		askSource: Task<T>,
 	): Promise<Admission<T>> {
 		const gate = this.#gate
-		const { held, pinned, refusal } = gate
+		const { excluded, held, pinned } = gate
+		const { bad, unwanted } = excluded
 		gate.pinned = version
 		if (held?.version === version) return { status: 'unchanged', version }
 		try {
@@ -91,7 +92,8 @@ export class Recall<T> {
 				return found
 			}
 			// What was refused is judged anew: being asked for by name is what may have been missing.
-			gate.refusal = undefined
+			excluded.bad = undefined
+			if (unwanted?.version === version) excluded.unwanted = undefined
 			const admission = await askSource(context, trace)
 			if (gate.held?.version === version) return admission
 			throw new RemoteTermError(
@@ -100,9 +102,20 @@ export class Recall<T> {
 			)
 		} catch (error) {
 			gate.pinned = pinned
-			gate.refusal = refusal
+			excluded.bad = bad
+			excluded.unwanted = unwanted
 			throw error
 		}
+	}
+
+	/** What was rolled back from must not return at the next start, under whatever names its bytes were seen. */
+	async #forget({ version, digest }: Held, context: FetchContext): Promise<void> {
+		const names = new Set<Version>()
+		for await (const state of this.#archive.states(context)) {
+			if (state.version === version || (digest !== undefined && state.digest === digest))
+				names.add(state.version)
+		}
+		for (const name of names) await this.#archive.forget(name, context)
 	}
 
 	async #find(version: Version, context: FetchContext, trace: Trace): Promise<Admission<T> | undefined> {

@@ -1,14 +1,12 @@
 import type { Version } from '../core/fetcher.ts'
 import type { ErrorCode, RemoteTermError } from '../core/errors.ts'
 
-/** A state of the source that came through whole and is not to be put in place. */
+/** A state of the source that came through whole and was found bad. */
 export interface Refusal {
 	readonly version: Version | undefined
 	/** Of the bytes as they came; `undefined` for a value that came as one. */
 	readonly digest: string | undefined
 	readonly error: RemoteTermError
-	/** Its own fault, or an operator's word, in which case it is no failure that the source still has it. */
-	readonly reason: 'content' | 'rolled-back' | 'not-pinned'
 	/** By what lies beside the content, and so can be mended without the content being touched. */
 	readonly mendable: boolean
 	/** How often in a row it was downloaded and refused. */
@@ -62,7 +60,7 @@ export const refuse = (
 ): Refusal | undefined => {
 	if (![FINAL, FINAL_WHEN_REPEATED, NEVER_FINAL].some(codes => codes.has(error.code))) return undefined
 	const same = previous !== undefined && version !== undefined && previous.version === version
-	return { version, digest, mendable, error, at, reason: 'content', times: same ? previous.times + 1 : 1 }
+	return { version, digest, mendable, error, at, times: same ? previous.times + 1 : 1 }
 }
 
 /**
@@ -74,7 +72,6 @@ export const isSettled = (
 	now: number,
 ): refusal is Refusal & { version: Version } => {
 	if (refusal?.version === undefined) return false
-	if (refusal.reason !== 'content') return true
 	if (refusal.mendable) return false
 	const { code } = refusal.error
 	if (now - refusal.at >= REEXAMINED_AFTER) return false
@@ -88,7 +85,5 @@ export const isSameContent = (
 	now: number,
 ): refusal is Refusal => {
 	if (refusal?.digest !== digest || refusal.mendable) return false
-	return (
-		refusal.reason !== 'content' || (FINAL.has(refusal.error.code) && now - refusal.at < REEXAMINED_AFTER)
-	)
+	return FINAL.has(refusal.error.code) && now - refusal.at < REEXAMINED_AFTER
 }

@@ -69,8 +69,7 @@ export class Journal {
 	/** Since its start. What came before is told by `position` only. */
 	hasServed = false
 	/** What was rolled back last, and how many publications there were until then. */
-	withdrawn:
-		{ readonly key: string; readonly publications: number; readonly refused: string | undefined } | undefined
+	withdrawn: { readonly key: string; readonly publications: number } | undefined
 	readonly #places = new Map<string, number[]>()
 	#indexed = 0
 
@@ -221,16 +220,10 @@ export const staysRolledBack: Law = {
 			journal.withdrawn = {
 				key: keyOf(before.value),
 				publications: log.length,
-				refused: after.health?.refusedVersion,
 			}
 		}
 		const { withdrawn } = journal
 		if (withdrawn === undefined || withdrawn.publications !== log.length) return null
-		// A mistake of the publisher's is in no log. That it ends a rollback is known (test/term/rollback.test.ts).
-		if (after.health?.refusedVersion !== withdrawn.refused) {
-			journal.withdrawn = undefined
-			return null
-		}
 		return isWhole(after.value) && keyOf(after.value) === withdrawn.key
 			? `${nameOf(after.value)} is in place again, though nothing was published since it was rolled back`
 			: undefined
