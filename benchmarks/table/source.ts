@@ -8,14 +8,15 @@ export interface Keyed {
 }
 
 /** Prebuilt bodies in turns, in chunks such as a socket gives. */
-export const fetcherOf = (files: readonly string[]): Fetcher => {
-	const bodies = files.map(file => readFileSync(file))
+export const fetcherOf = (files: readonly string[], { eager = true } = {}): Fetcher => {
+	const bodies = eager ? files.map(file => readFileSync(file)) : []
 	let version = 0
 	return {
 		init: async () => {},
 		currentVersion: async () => String(version + 1),
 		download: async () => {
-			const body = bodies[version++ % bodies.length]!
+			const turn = version++ % files.length
+			const body = bodies[turn] ?? readFileSync(files[turn]!)
 			return { body: chunksOf(body), version: String(version), size: body.length }
 		},
 	}

@@ -1,21 +1,15 @@
 import { crc32 } from 'node:zlib'
 import { reasonOf } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
+import { checkRecords, damaged } from './image-check.ts'
 import {
 	aligned,
 	FORMAT_VERSION,
 	Head,
 	HEAD_BYTES,
-	KEY_DEAD,
-	KEY_LENGTH,
-	KEY_NUMBER,
 	MAGIC,
 	MAX_FIELDS,
 	MAX_SEGMENTS,
-	RECORD_HEADER,
 	SEGMENT_BYTES,
-	SEGMENT_SHIFT,
-	UNIT_MASK,
 } from './layout.ts'
 import { readPlain, type Words } from './row-reader.ts'
 
@@ -30,9 +24,6 @@ export interface Segment {
 	readonly bytes: Buffer
 	readonly view: DataView
 }
-
-const damaged = (what: string): RemoteTermError =>
-	new RemoteTermError('DESERIALIZE_FAILED', `Expected a packed table, found ${what}`)
 
 /** An image as a thread sees it: its own views of memory that all share. Opening one costs microseconds at any size. */
 export class Image implements Words {
@@ -177,9 +168,8 @@ export const openImage = async (given: Uint8Array, signal: AbortSignal): Promise
 	}
 }
 
-/** How much is copied, digested or looked through in one step: bytes, and records or slots. */
+/** How much is copied or digested in one step. */
 const STEP_BYTES = 2 ** 20
-const STEP_ITEMS = 2 ** 15
 
 function* checkedImage(given: Uint8Array): Generator<undefined, Image, undefined> {
 	const bytes = yield* shared(given)
@@ -251,43 +241,4 @@ const checkVocabulary = (head: Uint8Array, segments: number): void => {
 		if (at < previous || at > to) throw damaged('a vocabulary that is none')
 		previous = at
 	}
-}
-
-function* checkRecords({ index, rowCount, segments, slots }: Image): Generator<undefined, void, undefined> {
-	if (rowCount > slots || (slots > 0 && rowCount === slots)) throw damaged('an index without a free slot')
-	// A bit for each unit at which a live record begins, cleared again by the slot that points there.
-	const starts = segments.map(({ bytes }) => new Uint8Array((bytes.length >>> 6) + 1))
-	let live = 0
-	let seen = 0
-	for (const [i, { bytes, view }] of segments.entries()) {
-		let at = 0
-		while (at < bytes.length) {
-			if (++seen % STEP_ITEMS === 0) yield
-			if (at + RECORD_HEADER > bytes.length) throw damaged('a record outside its segment')
-			const length = view.getUint32(at, true)
-			const info = view.getUint32(at + 4, true)
-			const keyLength = info & KEY_LENGTH
-			if (length < RECORD_HEADER + keyLength + 1 || at + length > bytes.length)
-				throw damaged('a record outside its segment')
-			if ((info & KEY_NUMBER) !== 0 && keyLength !== 8) throw damaged('a key of an impossible length')
-			if ((info & KEY_DEAD) === 0) {
-				live++
-				starts[i]![at >>> 6]! |= 1 << ((at >>> 3) & 7)
-			}
-			at += aligned(length)
-		}
-	}
-	if (live !== rowCount) throw damaged(`${live} rows, not the ${rowCount} that its head says`)
-	for (let slot = 0; slot < slots * 2; slot += 2) {
-		if (slot % STEP_ITEMS === 0) yield
-		const address = index[slot + 1]!
-		if (address === 0) continue
-		live--
-		const bits = starts[(address - 1) >>> SEGMENT_SHIFT]
-		const unit = (address - 1) & UNIT_MASK
-		const bit = 1 << (unit & 7)
-		if (bits === undefined || (bits[unit >>> 3]! & bit) === 0) throw damaged('a slot that points at no row')
-		bits[unit >>> 3]! &= ~bit
-	}
-	if (live !== 0) throw damaged('a row without its slot')
 }

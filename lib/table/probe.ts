@@ -37,7 +37,18 @@ const isString = ({ bytes, view }: Segment, offset: number, key: string): boolea
 		return true
 	}
 	if ((info & KEY_NUMBER) !== 0 || (info & KEY_LENGTH) !== length) return false
-	for (let i = 0; i < length; i++) if (bytes[at + i] !== key.charCodeAt(i)) return false
+	let i = 0
+	for (; i + 4 <= length; i += 4) {
+		const [a, b, c, d] = [
+			key.charCodeAt(i),
+			key.charCodeAt(i + 1),
+			key.charCodeAt(i + 2),
+			key.charCodeAt(i + 3),
+		]
+		if ((a | b | c | d) > 0xff || view.getInt32(at + i, true) !== (a | (b << 8) | (c << 16) | (d << 24)))
+			return false
+	}
+	for (; i < length; i++) if (bytes[at + i] !== key.charCodeAt(i)) return false
 	return true
 }
 

@@ -111,11 +111,15 @@ test.serial(
 	async t => {
 		t.timeout(180_000)
 		const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(fixture('memory'))])
-		const { early, late, generation, tableMiB, woken } = JSON.parse(stdout) as Record<string, number> & {
+		const { alive, early, late, generation, tableMiB, woken } = JSON.parse(stdout) as Record<
+			string,
+			number
+		> & {
 			woken: unknown
 		}
 		t.log(stdout)
 		t.is(generation, 101)
+		t.true(alive! <= 2, `${alive} images of 100 are alive`)
 		t.deepEqual(woken, [101, 101], 'those who slept see the last generation when they wake')
 		t.true(tableMiB! >= 15)
 		// The heaps of all threads breathe by some 80 MiB. A leak of every generation would be 960 MiB.
