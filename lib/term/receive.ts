@@ -4,7 +4,7 @@ import { collect } from '../core/bytes.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { DownloadedBody, Encoding, FetchContext } from '../core/fetcher.ts'
 import { inflateDetected } from '../inflate/detect.ts'
-import { createDigestCheck, type DigestCheck } from '../integrity/digest-check.ts'
+import type { DigestCheck } from '../integrity/digest-check.ts'
 
 export interface ReceiveLimits {
 	readonly maxBytes: number
@@ -45,7 +45,7 @@ export const receive = async <Result>(
 	subject: string,
 	read: (body: AsyncIterable<Uint8Array>, decoded: DecodedDigest) => Promise<Result>,
 ): Promise<Received<Result>> => {
-	const meter = new Meter(download, limits, context, subject)
+	const meter = new Meter(download, limits, context, subject, await promisedBy(download))
 	const decoded: DecodedDigest = {}
 	try {
 		const result = await read(meter.read(), decoded)
@@ -103,6 +103,13 @@ const giveUp = (download: DownloadedBody): void => {
 	void (async () => download.cancel?.())().catch(() => {})
 }
 
+/** Loaded only where a source promises anything, as few do. */
+const promisedBy = async ({ digests = [] }: DownloadedBody): Promise<DigestCheck | undefined> => {
+	if (digests.length === 0) return undefined
+	const { createDigestCheck } = await import('../integrity/digest-check.ts')
+	return createDigestCheck(digests)
+}
+
 /** Counts and digests what passes, and ends it where it exceeds its budget or its announced size. */
 class Meter {
 	received = 0
@@ -120,11 +127,12 @@ class Meter {
 		{ maxBytes, keepSent }: Pick<ReceiveLimits, 'maxBytes' | 'keepSent'>,
 		context: FetchContext,
 		subject: string,
+		promised: DigestCheck | undefined,
 	) {
 		this.#download = download
 		this.#maxBytes = maxBytes
 		this.sent = keepSent ? [] : undefined
-		this.#promised = createDigestCheck(download.digests ?? [])
+		this.#promised = promised
 		this.#context = context
 		this.#subject = subject
 	}
