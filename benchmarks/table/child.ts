@@ -40,13 +40,13 @@ export interface MemoryResult {
 export interface Measurements {
 	refresh(argument: { origin: Origin; refreshes: number; ours: boolean }): Promise<RefreshResult>
 	lookup(argument: { origin: Origin; directory: string }): Promise<LookupResult>
-	memory(argument: { origin: Origin; ours: boolean }): Promise<MemoryResult>
+	memory(argument: { origin: Origin; ours: boolean; history?: number }): Promise<MemoryResult>
 	threads(argument: { origin: Origin }): Promise<{ attached: ReaderMemory; parsed: ReaderMemory }>
 	save(argument: { origin: Origin; directory: string }): Promise<{ stall: Stall }>
 	restart(argument: { origin: Origin; directory: string | undefined }): Promise<{ ms: number; stall: Stall }>
 }
 
-const termOf = (fetcher: Fetcher, directory?: string): TableTerm<Keyed> =>
+const termOf = (fetcher: Fetcher, directory?: string, history?: number): TableTerm<Keyed> =>
 	new TableTerm<Keyed>({
 		name: 'table',
 		fetcher,
@@ -57,6 +57,7 @@ const termOf = (fetcher: Fetcher, directory?: string): TableTerm<Keyed> =>
 		timeout: 300_000,
 		startTimeout: 300_000,
 		lastKnownGood: directory,
+		history,
 	})
 
 const update = async (term: TableTerm<Keyed>): Promise<void> => {
@@ -153,14 +154,14 @@ const measurements: Measurements = {
 		) as unknown as LookupResult
 	},
 
-	async memory({ origin, ours }) {
+	async memory({ history, origin, ours }) {
 		let body: Buffer | undefined = ours ? undefined : readFileSync(origin.files[0])
 		// Read anew each time, so that what the term keeps of a body counts.
 		const fetcher = fetcherOf(ours ? origin.files : [], { eager: false })
 		const before = await collected()
 		let held: unknown
 		let shared = 0
-		const term = termOf(fetcher)
+		const term = termOf(fetcher, undefined, history)
 		if (ours) {
 			await term.start()
 			await update(term)
