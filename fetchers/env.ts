@@ -8,6 +8,7 @@ import { forms, parseSource, type Source } from './env/source.ts'
 import { tokenFromFile } from './env/token-file.ts'
 import type { Environment } from './env/typos.ts'
 import { Values } from './env/values.ts'
+import { FailoverFetcher } from './failover.ts'
 import type { HttpFetcherOptions } from './http.ts'
 import type { S3FetcherOptions } from './s3.ts'
 
@@ -25,17 +26,14 @@ export interface FetcherFromEnvOptions {
 
 /**
  * A fetcher for `https://…`, `http://…`, `s3://bucket/key?region=…&endpoint=…&versionId=…&forcePathStyle=true` or
- * `file:///…`. Only what the URL needs is loaded; S3 needs the optional peer `@aws-sdk/client-s3`.
+ * `file:///…`. What it needs (undici, the AWS SDK) is loaded by its `init`; S3 needs the optional peer `@aws-sdk/client-s3`.
  *
  * A key is percent-encoded, and otherwise as it is: `..` and empty segments stay. A `file:` URL has three slashes, and
  * no host.
  *
- * Rejects with `INVALID_OPTION`, which says what is wrong without quoting what may be a secret.
+ * @throws `INVALID_OPTION`, which says what is wrong without quoting what may be a secret
  */
-export const fetcherFromUrl = async (
-	url: string | URL,
-	options: FetcherFromUrlOptions = {},
-): Promise<Fetcher> => {
+export const fetcherFromUrl = (url: string | URL, options: FetcherFromUrlOptions = {}): Fetcher => {
 	onlyKnownOptions('fetcherFromUrl', options, ['http', 's3'])
 	const text = String(url).trim()
 	let source: Source
@@ -63,13 +61,13 @@ export const fetcherFromUrl = async (
  * The fetcher that the environment describes: `REMOTE_TERM_SOURCE`, or one variable per option. `docs/environment.md`
  * lists them all. An empty variable counts as unset, and white space around a value does not.
  *
- * Rejects with `INVALID_OPTION` where a variable is wrong, missing, at odds with another, without effect, or so nearly
- * one of ours that it must be a slip. The message names it and what it accepts, and never quotes what may be a secret.
+ * @throws `INVALID_OPTION` where a variable is wrong, missing, at odds with another, without effect, or so nearly one of
+ * ours that it must be a slip. The message names it and what it accepts, and never quotes what may be a secret.
  */
-export const fetcherFromEnv = async (
+export const fetcherFromEnv = (
 	env: Environment = process.env,
 	options: FetcherFromEnvOptions = {},
-): Promise<Fetcher> => {
+): Fetcher => {
 	onlyKnownOptions('fetcherFromEnv', options, ['prefix'])
 	const values = new Values(env, options.prefix ?? 'REMOTE_TERM')
 	const sources = sourcesOf(values)
@@ -99,11 +97,9 @@ export const fetcherFromEnv = async (
 		s3: values.options('S3_'),
 	}
 	try {
-		const fetchers: Fetcher[] = []
-		for (const source of sources) fetchers.push(await open(source, settings))
+		const fetchers = sources.map(source => open(source, settings))
 		const [only] = fetchers
 		if (only !== undefined && fetchers.length === 1) return only
-		const { FailoverFetcher } = await import('./failover.ts')
 		return new FailoverFetcher(fetchers)
 	} catch (error) {
 		throw values.explain(error)

@@ -1,4 +1,3 @@
-import { createHttpClient } from '#http-request'
 import { reasonOf, untilAborted } from '../lib/core/clock.ts'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Download, FetchContext, Fetcher, Freshness, NotModified, Version } from '../lib/core/fetcher.ts'
@@ -84,7 +83,14 @@ export class HttpFetcher implements Fetcher {
 
 	async init(): Promise<void> {
 		const { fetch, connectTimeout, dispatcher } = this.#settings
-		this.#client ??= fetch ? createFetchClient(fetch) : createHttpClient({ connectTimeout, dispatcher })
+		if (this.#client !== undefined) return
+		if (fetch) {
+			this.#client = createFetchClient(fetch)
+			return
+		}
+		// Loaded where it is used: a service that is configured by its environment may never need it.
+		const { createHttpClient } = await import('#http-request')
+		this.#client = createHttpClient({ connectTimeout, dispatcher })
 	}
 
 	/** By HEAD, or by a GET whose body is dropped where HEAD is not allowed. */

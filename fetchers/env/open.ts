@@ -1,28 +1,24 @@
 import type { Fetcher } from '../../lib/core/fetcher.ts'
-import type { HttpFetcherOptions } from '../http.ts'
-import type { S3FetcherOptions } from '../s3.ts'
+import { FileFetcher } from '../file.ts'
+import { HttpFetcher, type HttpFetcherOptions } from '../http.ts'
+import { S3Fetcher, type S3FetcherOptions } from '../s3.ts'
 import type { Source } from './source.ts'
 
-/** The fetcher of one source. Each kind's module is loaded only if there is such a source. */
-export const open = async (
+/** The fetcher of one source. What it is made with (undici, the AWS SDK) is loaded by its `init`. */
+export const open = (
 	source: Source,
 	options: {
 		readonly http?: Omit<HttpFetcherOptions, 'url'> | undefined
 		readonly s3?: Omit<S3FetcherOptions, 'bucket' | 'key'> | undefined
 	},
-): Promise<Fetcher> => {
+): Fetcher => {
 	switch (source.kind) {
-		case 'http': {
-			const { HttpFetcher } = await import('../http.ts')
+		case 'http':
 			return new HttpFetcher({ ...options.http, url: source.url })
-		}
-		case 'file': {
-			const { FileFetcher } = await import('../file.ts')
+		case 'file':
 			return new FileFetcher({ path: source.path })
-		}
 		case 's3': {
 			const { kind: _, ...object } = source
-			const { S3Fetcher } = await import('../s3.ts')
 			return new S3Fetcher({ ...options.s3, ...object })
 		}
 	}

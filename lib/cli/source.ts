@@ -84,8 +84,8 @@ export const openSource = async (
 		name: nameOf(path) ?? label,
 		fetcher:
 			url === undefined
-				? await fetcherFromEnv(env, { prefix })
-				: await fetcherFromUrl(url, header.length > 0 ? { http: { headers: parseHeaders(header) } } : {}),
+				? fetcherFromEnv(env, { prefix })
+				: fetcherFromUrl(url, header.length > 0 ? { http: { headers: parseHeaders(header) } } : {}),
 		codec,
 		deserialize: await loadCodec(codec),
 	}

@@ -24,7 +24,7 @@ conforms(test, 'file:', {
 		const file = join(path, 'term, 100%')
 		writeFileSync(file, content)
 		return {
-			fetcher: await fetcherFromEnv({ REMOTE_TERM_SOURCE: pathToFileURL(file).href }),
+			fetcher: fetcherFromEnv({ REMOTE_TERM_SOURCE: pathToFileURL(file).href }),
 			publish: async bytes => writeFileSync(file, bytes),
 			publishBeside: async (suffix, bytes) => writeFileSync(file + suffix, bytes),
 			openBodies: async () => openFilesIn(path),
@@ -34,29 +34,27 @@ conforms(test, 'file:', {
 	capabilities: { watch: true, beside: true, unpublish: false },
 })
 
-test('each kind of source has its fetcher', async t => {
+test('each kind of source has its fetcher', t => {
 	const env = (source: string) => fetcherFromEnv({ REMOTE_TERM_SOURCE: source })
-	t.true((await env('https://example.com/a,b?c=d')) instanceof HttpFetcher)
-	t.true((await env('HTTP://example.com')) instanceof HttpFetcher)
-	t.true((await env('file:///etc/hosts')) instanceof FileFetcher)
-	t.true((await env('s3://bucket/key?region=eu-west-1')) instanceof S3Fetcher)
-	t.true((await env('\n\thttps://one.example https://two.example\n')) instanceof FailoverFetcher)
-	t.true((await fetcherFromUrl(new URL('https://example.com'))) instanceof HttpFetcher)
-	t.true(
-		(await fetcherFromEnv({ RATES_FILE_PATH: '/etc/hosts' }, { prefix: 'RATES' })) instanceof FileFetcher,
-	)
-	t.true((await fetcherFromEnv({ REMOTE_TERM_HTTP_URL: 'https://example.com' })) instanceof HttpFetcher)
+	t.true(env('https://example.com/a,b?c=d') instanceof HttpFetcher)
+	t.true(env('HTTP://example.com') instanceof HttpFetcher)
+	t.true(env('file:///etc/hosts') instanceof FileFetcher)
+	t.true(env('s3://bucket/key?region=eu-west-1') instanceof S3Fetcher)
+	t.true(env('\n\thttps://one.example https://two.example\n') instanceof FailoverFetcher)
+	t.true(fetcherFromUrl(new URL('https://example.com')) instanceof HttpFetcher)
+	t.true(fetcherFromEnv({ RATES_FILE_PATH: '/etc/hosts' }, { prefix: 'RATES' }) instanceof FileFetcher)
+	t.true(fetcherFromEnv({ REMOTE_TERM_HTTP_URL: 'https://example.com' }) instanceof HttpFetcher)
 	const s3 = {
 		REMOTE_TERM_S3_BUCKET: 'bucket',
 		REMOTE_TERM_S3_KEY: 'a/../b',
 		REMOTE_TERM_S3_REGION: 'eu-west-1',
 	}
-	t.true((await fetcherFromEnv(s3)) instanceof S3Fetcher)
+	t.true(fetcherFromEnv(s3) instanceof S3Fetcher)
 	t.true(
-		(await fetcherFromEnv({
+		fetcherFromEnv({
 			...s3,
 			REMOTE_TERM_S3_FAILOVER_BUCKETS: 'one:us-east-1, two:eu-west-1',
-		})) instanceof S3Fetcher,
+		}) instanceof S3Fetcher,
 	)
 })
 
@@ -211,8 +209,8 @@ const refused: readonly Refused[] = [
 ]
 
 for (const [env, message] of refused) {
-	test(`refuses ${JSON.stringify(env)}`, async t => {
-		const error = await t.throwsAsync(fetcherFromEnv(env, { prefix: 'T' }), {
+	test(`refuses ${JSON.stringify(env)}`, t => {
+		const error = t.throws(() => fetcherFromEnv(env, { prefix: 'T' }), {
 			instanceOf: RemoteTermError,
 			code: 'INVALID_OPTION',
 			message,
@@ -221,8 +219,8 @@ for (const [env, message] of refused) {
 	})
 }
 
-test('what else the environment holds is let be, as is what Kubernetes puts there', async t => {
-	const fetcher = await fetcherFromEnv({
+test('what else the environment holds is let be, as is what Kubernetes puts there', t => {
+	const fetcher = fetcherFromEnv({
 		PATH: '/bin',
 		REMOTE_TERM_SOURCE: 'https://example.com',
 		REMOTE_TERM_HTTP_BEARER_TOKEN: '',
@@ -237,22 +235,22 @@ test('what else the environment holds is let be, as is what Kubernetes puts ther
 	t.true(fetcher instanceof HttpFetcher)
 })
 
-test('options that cannot be are refused', async t => {
+test('options that cannot be are refused', t => {
 	const options = { code: 'INVALID_OPTION' }
-	await t.throwsAsync(fetcherFromEnv({}, { prefix: '' }), options)
-	await t.throwsAsync(fetcherFromEnv({}, { prefix: 'RATES_' }), options)
-	await t.throwsAsync(fetcherFromEnv({}, { prefx: 'RATES' } as object), options)
-	await t.throwsAsync(fetcherFromUrl('nonsense'), {
+	t.throws(() => fetcherFromEnv({}, { prefix: '' }), options)
+	t.throws(() => fetcherFromEnv({}, { prefix: 'RATES_' }), options)
+	t.throws(() => fetcherFromEnv({}, { prefx: 'RATES' } as object), options)
+	t.throws(() => fetcherFromUrl('nonsense'), {
 		...options,
 		message: /^Expected a source to be .*without a scheme$/,
 	})
-	await t.throwsAsync(fetcherFromUrl('file:///x', { http: {} }), {
+	t.throws(() => fetcherFromUrl('file:///x', { http: {} }), {
 		...options,
 		message: /`http` is of no use/,
 	})
-	await t.throwsAsync(fetcherFromUrl('https://x.example', { s3: {} }), options)
-	await t.throwsAsync(fetcherFromUrl('https://x.example', { htp: {} } as object), options)
-	t.true((await fetcherFromUrl('https://x.example', { http: { maxRedirects: 0 } })) instanceof HttpFetcher)
+	t.throws(() => fetcherFromUrl('https://x.example', { s3: {} }), options)
+	t.throws(() => fetcherFromUrl('https://x.example', { htp: {} } as object), options)
+	t.true(fetcherFromUrl('https://x.example', { http: { maxRedirects: 0 } }) instanceof HttpFetcher)
 })
 
 test('headers and the token are sent; a token in a file is read for each request', async t => {
@@ -265,7 +263,7 @@ test('headers and the token are sent; a token in a file is read for each request
 	t.teardown(remove)
 	const file = join(path, 'token')
 	writeFileSync(file, 'first\n')
-	const fetcher = await fetcherFromEnv({
+	const fetcher = fetcherFromEnv({
 		REMOTE_TERM_SOURCE: url.href,
 		REMOTE_TERM_HTTP_HEADERS: '{"x-tenant":"one"}',
 		REMOTE_TERM_HTTP_BEARER_TOKEN_FILE: file,
@@ -299,25 +297,28 @@ test('headers and the token are sent; a token in a file is read for each request
 	t.is(seen.length, 2)
 })
 
-test('only what a source needs is loaded', t => {
+test('what a source needs is loaded by its init, and nothing else', t => {
 	const script = `
 		import { register } from 'node:module'
 		register('data:text/javascript,' + encodeURIComponent(\`
 			export const resolve = (name, context, next) => {
-				if (/^(undici|@aws-sdk|http-cache)/.test(name)) throw new Error('loads ' + name.split('/')[0])
+				if (/^(undici|@aws-sdk)/.test(name)) throw new Error('loads ' + name.split('/')[0])
 				return next(name, context)
 			}
 		\`))
 		const { fetcherFromEnv } = await import(${JSON.stringify(new URL('../../fetchers/env.js', import.meta.url).href)})
-		for (const REMOTE_TERM_SOURCE of ['file:///etc/hosts', 's3://bucket/key', 'https://example.com'])
-			console.log(await fetcherFromEnv({ REMOTE_TERM_SOURCE }).then(it => it.constructor.name, it => it.message))
+		for (const REMOTE_TERM_SOURCE of ['file:///etc/hosts', 'https://example.com', 's3://bucket/key?region=eu-west-1'])
+			{
+				const fetcher = fetcherFromEnv({ REMOTE_TERM_SOURCE })
+				const context = { signal: new AbortController().signal, clock: {}, logger: console }
+				console.log(await fetcher.init(context).then(() => fetcher.constructor.name, error => String(error.cause ?? error)))
+			}
 	`
 	const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
-	const [file, s3, http] = stdout.split('\n')
+	const [file, http, s3] = stdout.split('\n')
 	t.is(file, 'FileFetcher')
-	t.is(s3, 'S3Fetcher')
-	// Which shows that the trap works.
-	t.regex(http ?? '', /^loads /)
+	t.regex(http ?? '', /loads undici/)
+	t.regex(s3 ?? '', /loads @aws-sdk/)
 })
 
 test('the documentation has the table of the variables as the parser has it', t => {
