@@ -58,11 +58,6 @@ export class Archive {
 		this.#packs = packs
 	}
 
-	/** Whether the bytes of what is accepted are to be kept. */
-	static keepsSent({ history, lastKnownGood }: Pick<ArchiveSettings, 'history' | 'lastKnownGood'>): boolean {
-		return history > 0 || lastKnownGood !== undefined
-	}
-
 	get onDisk(): boolean {
 		return this.#settings.lastKnownGood !== undefined
 	}

@@ -8,6 +8,7 @@ import type { Landing } from './flight.ts'
 import type { Gate } from './gate.ts'
 import type { Health } from './health.ts'
 import type { Settings } from './options.ts'
+import type { NextFlight } from './refresh-loop.ts'
 import { Observer } from './observer.ts'
 import type { RefreshLoop } from './refresh-loop.ts'
 import { nextDelay } from './schedule.ts'
@@ -58,7 +59,7 @@ export class Logbook<T> {
 	}
 
 	/** What a flight brought back is recorded before anybody hears of it. */
-	record({ outcome, trace, isLocal, restored }: Landing<T>): number | undefined {
+	record({ outcome, trace, isLocal, restored }: Landing<T>): NextFlight {
 		const { random } = this.#settings
 		this.#recordLocal(restored)
 		if (isLocal) this.#recordLocal({ outcome, trace })
@@ -66,11 +67,8 @@ export class Logbook<T> {
 		else this.vitals.succeeded(trace.freshness ?? {})
 		const { consecutiveFailures, freshness } = this.vitals
 		const retryAfter = outcome.error?.retryAfter
-		return nextDelay(
-			this.#settings,
-			{ consecutiveFailures, retryAfter, freshFor: freshness.freshFor },
-			random,
-		)
+		const last = { consecutiveFailures, retryAfter, freshFor: freshness.freshFor }
+		return { delay: nextDelay(this.#settings, last, random), mustWait: retryAfter !== undefined }
 	}
 
 	#recordLocal(landing: Pick<Landing<T>, 'outcome' | 'trace'> | undefined): void {

@@ -9,6 +9,13 @@ interface Flight<Outcome> {
 
 const FLIGHTS_PER_SIGNAL = 64
 
+export interface NextFlight {
+	/** In milliseconds from now; `undefined`: none is due. */
+	readonly delay: number | undefined
+	/** Whether the source asked for this delay, so that not even its own news may shorten it. */
+	readonly mustWait: boolean
+}
+
 export interface RefreshLoopOptions<Outcome> {
 	readonly clock: Clock
 	/** Nothing but a call of `fly` begins a flight sooner after the last one began, in milliseconds. */
@@ -19,10 +26,8 @@ export interface RefreshLoopOptions<Outcome> {
 	watch(trigger: RefreshTrigger, fly: () => Promise<Outcome>): Promise<Outcome>
 	/** Called when a flight has landed and the next is scheduled, or the loop has ended and there will be none. */
 	landed(outcome: Outcome, ended: boolean): void
-	/** Milliseconds until the next flight; `undefined`: none is due. */
-	nextDelay(outcome: Outcome): number | undefined
-	/** Whether the source asked for this delay, so that not even its own news may shorten it. */
-	mustWait(outcome: Outcome): boolean
+	/** Puts the flight on record, and says when the next one is due. Called once for each that lands before the end. */
+	record(outcome: Outcome): NextFlight
 }
 
 /**
@@ -123,10 +128,9 @@ export class RefreshLoop<Outcome> {
 	#land(outcome: Outcome): void {
 		this.#flight = undefined
 		if (!this.#ended) {
-			// Asked in any case, as it is how the flight is put on record.
-			const delay = this.#options.nextDelay(outcome)
-			this.#mustWait = this.#options.mustWait(outcome)
-			if (this.#changedMeanwhile && !this.#mustWait) this.#arm(0, 'change')
+			const { delay, mustWait } = this.#options.record(outcome)
+			this.#mustWait = mustWait
+			if (this.#changedMeanwhile && !mustWait) this.#arm(0, 'change')
 			else if (delay !== undefined) this.#arm(delay, 'schedule')
 		}
 		// Last, as a listener may well call for the next flight.

@@ -83,8 +83,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			minInterval: minRefreshInterval,
 			run: cancellation => this.#flight.run(cancellation),
 			watch: (trigger, fly) => this.#logbook.watch(trigger, fly),
-			nextDelay: landing => this.#logbook.record(landing),
-			mustWait: ({ outcome }) => outcome.error?.retryAfter !== undefined,
+			record: landing => this.#logbook.record(landing),
 			landed: (landing, ended) => this.#logbook.announce(landing, this.#loop, ended),
 		})
 		if (initial !== undefined) {

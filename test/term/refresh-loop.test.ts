@@ -20,11 +20,10 @@ const setup = ({
 			triggers.push(trigger)
 			return fly()
 		},
-		nextDelay: outcome => {
+		record: outcome => {
 			recorded.push(outcome)
-			return delay
+			return { delay, mustWait: outcome === 'wait!' }
 		},
-		mustWait: outcome => outcome === 'wait!',
 		landed: (outcome, ended) => landed.push(ended ? `${outcome}, too late` : outcome),
 	})
 	return { clock, flights, landed, loop, recorded, triggers }
@@ -121,8 +120,7 @@ test('a listener that asks for another flight gets another, not the one that has
 		minInterval: 100,
 		run: async () => ++runs,
 		watch: (_trigger, fly) => fly(),
-		nextDelay: () => 1_000,
-		mustWait: () => false,
+		record: () => ({ delay: 1_000, mustWait: false }),
 		landed: outcome => {
 			if (outcome === 1) second = loop.fly('update')
 		},
