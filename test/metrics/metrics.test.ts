@@ -6,6 +6,7 @@ import { createMetrics, type MetricsOptions } from '../../lib/metrics/index.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { parseExposition, sampleOf } from '../support/exposition.ts'
 import { ScriptedSource, trouble } from '../support/scripted-source.ts'
+import { healthy } from '../support/health.ts'
 import type { ExecutionContext } from 'ava'
 
 const setup = (t: ExecutionContext, name: string, options: MetricsOptions = {}) => {
@@ -141,26 +142,10 @@ test('gauges say how a term is doing at the moment of the scrape', async t => {
 })
 
 const health = (overrides: Partial<Health>): Health => ({
+	...healthy,
 	name: 'twin',
-	status: 'ready',
 	since: 0,
-	ready: true,
-	version: '"1"',
-	source: 'remote',
 	lastSuccessAt: 0,
-	ageMs: 1_000,
-	stale: false,
-	staleMs: undefined,
-	refreshing: false,
-	nextRefreshAt: 60_000,
-	consecutiveFailures: 0,
-	failingSince: undefined,
-	lastError: undefined,
-	lastErrorAt: undefined,
-	refusedVersion: undefined,
-	refusedBecause: undefined,
-	pinnedVersion: undefined,
-	lastKnownGood: undefined,
 	...overrides,
 })
 

@@ -6,7 +6,7 @@ import type { RemoteTermOptions } from '../../lib/term/options.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
 import { temporaryFolder } from '../support/temporary.ts'
-import { next, RatesTerm, type Rates } from '../support/terms.ts'
+import { next, ratesTerm, RatesTerm, type Rates } from '../support/terms.ts'
 
 const MINUTE = 60_000
 
@@ -14,20 +14,8 @@ const MINUTE = 60_000
 const begin = (
 	t: ExecutionContext,
 	directory: string,
-	options: Partial<RemoteTermOptions<Rates>> & { fetcher: FakeFetcher },
-) => {
-	const clock = new FakeClock()
-	const term = new RatesTerm({
-		clock,
-		random: () => 0.5,
-		refreshInterval: MINUTE,
-		logger: false,
-		lastKnownGood: directory,
-		...options,
-	})
-	t.teardown(() => term.stop())
-	return { clock, term }
-}
+	{ fetcher, ...options }: Partial<RemoteTermOptions<Rates>> & { fetcher: FakeFetcher },
+) => ratesTerm(t, fetcher, { lastKnownGood: directory, ...options })
 
 /** A directory in which an earlier process has left these bodies, oldest first. */
 const leftBehind = async (t: ExecutionContext, ...bodies: string[]): Promise<string> => {

@@ -4,30 +4,8 @@ import type { Health } from '../../lib/term/health.ts'
 import { probe, type Probe } from '../../lib/term/probe.ts'
 import { createTerm } from '../../lib/term/create-term.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
+import { healthy as good } from '../support/health.ts'
 import { ScriptedSource, trouble } from '../support/scripted-source.ts'
-
-const good: Health = {
-	name: 'rates',
-	status: 'ready',
-	since: 1_000,
-	ready: true,
-	version: '"1"',
-	source: 'remote',
-	lastSuccessAt: 9_000,
-	ageMs: 1_000,
-	stale: false,
-	staleMs: undefined,
-	refreshing: false,
-	nextRefreshAt: 60_000,
-	consecutiveFailures: 0,
-	failingSince: undefined,
-	lastError: undefined,
-	lastErrorAt: undefined,
-	refusedVersion: undefined,
-	refusedBecause: undefined,
-	pinnedVersion: undefined,
-	lastKnownGood: undefined,
-}
 
 const lastError = new RemoteTermError('FETCH_TIMEOUT', 'too late')
 const failing = {

@@ -8,7 +8,7 @@ import type { RemoteTermOptions } from '../../lib/term/options.ts'
 import { RemoteTerm } from '../../lib/term/remote-term.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
-import { next, RatesTerm, type Rates } from '../support/terms.ts'
+import { next, ratesTerm, RatesTerm, type Rates } from '../support/terms.ts'
 
 const MINUTE = 60_000
 
@@ -16,19 +16,7 @@ const setup = (
 	t: ExecutionContext,
 	options: Partial<RemoteTermOptions<Rates>> = {},
 	fetcher = new FakeFetcher('{"EUR":1}'),
-) => {
-	const clock = new FakeClock()
-	const term = new RatesTerm({
-		fetcher,
-		clock,
-		random: () => 0.5,
-		refreshInterval: MINUTE,
-		logger: false,
-		...options,
-	})
-	t.teardown(() => term.stop())
-	return { clock, fetcher, term }
-}
+) => ratesTerm(t, fetcher, options)
 
 const codeOf = (error: unknown): string | undefined =>
 	error instanceof RemoteTermError ? error.code : undefined

@@ -4,7 +4,7 @@ import type { RemoteTermOptions } from '../../lib/term/options.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
 import { temporaryFolder } from '../support/temporary.ts'
-import { RatesTerm, type Rates } from '../support/terms.ts'
+import { ratesTerm, RatesTerm, type Rates } from '../support/terms.ts'
 
 const MINUTE = 60_000
 
@@ -14,17 +14,7 @@ const setup = async (
 	versions: number,
 	options: Partial<RemoteTermOptions<Rates>> = {},
 ) => {
-	const fetcher = new FakeFetcher('{"EUR":1}')
-	const clock = new FakeClock()
-	const term = new RatesTerm({
-		fetcher,
-		clock,
-		random: () => 0.5,
-		refreshInterval: MINUTE,
-		logger: false,
-		...options,
-	})
-	t.teardown(() => term.stop())
+	const { clock, fetcher, term } = ratesTerm(t, new FakeFetcher('{"EUR":1}'), options)
 	await term.start()
 	for (let version = 2; version <= versions; version++) {
 		fetcher.publish(`{"EUR":${version}}`)
