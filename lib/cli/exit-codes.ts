@@ -20,6 +20,7 @@ export const EXIT_CODES = [
 			'FETCH_STATUS',
 			'FETCH_REDIRECT',
 			'TIMEOUT',
+			'TRANSPORT_FAILED',
 		],
 	},
 	{
@@ -45,13 +46,16 @@ export const EXIT_CODES = [
 			'DRIFT_REFUSED',
 			'NOT_WANTED',
 			'VERSION_UNAVAILABLE',
+			'CONFLICT',
+			'DOWNGRADE_REFUSED',
+			'ORIGIN_REFUSED',
 		],
 	},
 	{ code: 4, meaning: 'The value has nothing at `--path`', errors: ['PATH_NOT_FOUND'] },
 	{
 		code: 5,
 		meaning: 'The output could not be written, for example to a full disk',
-		errors: ['OUTPUT_FAILED', 'SNAPSHOT_FAILED'],
+		errors: ['OUTPUT_FAILED', 'SNAPSHOT_FAILED', 'DATABASE_FAILED'],
 	},
 	{
 		code: 70,

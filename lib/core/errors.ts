@@ -6,7 +6,9 @@
  * - the data: `EMPTY_BODY`, `TOO_LARGE`, `INFLATED_TOO_LARGE`, `INFLATE_FAILED`, `DIGEST_MISMATCH`,
  *   `DESERIALIZE_FAILED`, `VALIDATION_FAILED`
  * - whoever published the data, or somebody in between: `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`
- * - the disk: `SNAPSHOT_FAILED`
+ * - the gateway, of what is pushed to it: `CONFLICT`, `DOWNGRADE_REFUSED`, `ORIGIN_REFUSED`
+ * - the disk, or a server in its place: `SNAPSHOT_FAILED`, `DATABASE_FAILED`
+ * - the network between peers: `TRANSPORT_FAILED`
  * - code of the user's that we called: `SETUP_FAILED`, `PUT_FAILED`
  * - this machine: `WORKER_FAILED`
  * - time: `TIMEOUT`
@@ -56,6 +58,16 @@ export type ErrorCode =
 	| 'NOT_WANTED'
 	/** The last-known-good snapshot could not be written. It costs the snapshot; the term goes on. */
 	| 'SNAPSHOT_FAILED'
+	/** A service's configuration has changed since it was read (compare-and-set). Read it again, decide again. */
+	| 'CONFLICT'
+	/** A lower version than the one that is stored, pushed without `force`. */
+	| 'DOWNGRADE_REFUSED'
+	/** A push asks to be pulled from a place that the gateway's operator has not allowed. */
+	| 'ORIGIN_REFUSED'
+	/** The database could not be opened, read or written: torn, foreign, in use, full, or its server not reachable. */
+	| 'DATABASE_FAILED'
+	/** The network between peers could not be joined. */
+	| 'TRANSPORT_FAILED'
 	| 'SETUP_FAILED'
 	| 'PUT_FAILED'
 	/** A thread of ours ended, or ran out of memory, while it worked for a term. The next refresh gets a new one. */
