@@ -53,7 +53,9 @@ export class Turns {
 		const limit = new AbortController()
 		const { signal } = this.#closing
 		const onClose = (): void => limit.abort(signal.reason)
-		signal.addEventListener('abort', onClose, { once: true })
+		// The call itself may have closed us.
+		if (signal.aborted) onClose()
+		else signal.addEventListener('abort', onClose, { once: true })
 		const timer = this.#clock.timer(this.#timeout, () =>
 			limit.abort(new RemoteTermError('TIMEOUT', `It took longer than ${this.#timeout} ms (handlerTimeout)`)),
 		)
