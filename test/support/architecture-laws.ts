@@ -48,7 +48,7 @@ export const laws: Laws = {
 		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
 		'lib/nats': ['lib/core'],
-		'lib/transports': ['lib/core', 'lib/nats'],
+		'lib/transports': ['lib/core', 'lib/codecs', 'lib/nats'],
 		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
 		'lib/integrity/ed25519': ['lib/core', 'lib/integrity'],
 		'lib/last-known-good': ['lib/core'],
