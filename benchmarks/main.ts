@@ -10,6 +10,7 @@ import { holds, type Figure, type RunOptions } from './measure.ts'
 const benchmarks: Readonly<
 	Record<string, () => Promise<{ run: (options: RunOptions) => Promise<Figure[]> }>>
 > = {
+	gateway: () => import('./gateway.ts'),
 	read: () => import('./read.ts'),
 	refresh: () => import('./refresh.ts'),
 	table: () => import('./table.ts'),

@@ -24,6 +24,7 @@ export interface Laws {
 }
 
 const doorsToNode = ['lib/digest', 'lib/inflate', 'lib/diagnostics', 'fetchers/http-request']
+const natsPeers = ['jetstream', 'kv', 'obj', 'transport-node'].map(name => `@nats-io/${name}`)
 const fetcher = ['lib/core', 'lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
@@ -46,14 +47,15 @@ export const laws: Laws = {
 		'lib/inflate': ['lib/core'],
 		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
-		'lib/transports': ['lib/core'],
+		'lib/nats': ['lib/core'],
+		'lib/transports': ['lib/core', 'lib/codecs', 'lib/nats'],
 		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
 		'lib/integrity/ed25519': ['lib/core', 'lib/integrity'],
 		'lib/last-known-good': ['lib/core'],
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],
-		'lib/config': [...term, 'lib/term'],
+		'lib/config': [...term, 'lib/term', 'lib/nats'],
 		// Messages are JSON, and the last good configuration is a snapshot like a term's.
 		'lib/autoconfig': ['lib/core', 'lib/codecs', 'lib/last-known-good'],
 		'lib/publisher': ['lib/core'],
@@ -63,14 +65,14 @@ export const laws: Laws = {
 		'lib/otel': ['lib/core', 'lib/diagnostics', 'lib/term', 'lib/metrics'],
 
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
-		'lib/testing': ['lib/core', 'lib/transports'],
+		'lib/testing': ['lib/core', 'lib/transports', 'lib/config'],
 
 		'fetchers/static': fetcher,
 		'fetchers/http': [...fetcher, 'lib/integrity'],
 		'fetchers/http-request': ['lib/core'],
 		'fetchers/file': fetcher,
 		'fetchers/failover': fetcher,
-		'fetchers/nats': fetcher,
+		'fetchers/nats': [...fetcher, 'lib/nats'],
 		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
@@ -88,7 +90,9 @@ export const laws: Laws = {
 	portablePackages: ['fflate', 'http-cache-semantics', 'msgpackr', 'secure-json-parse'],
 	peers: {
 		'@aws-sdk/client-s3': ['fetchers/s3.ts'],
+		...Object.fromEntries(natsPeers.map(peer => [peer, []])),
 		'@opentelemetry/api': [],
+		lmdb: [],
 	},
 	subpaths: {
 		'.': /^lib\/index\.ts$/,
