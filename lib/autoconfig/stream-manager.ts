@@ -148,7 +148,11 @@ export class StreamManager<Item = EnvironmentParams> {
 		const started = new Promise<StartResult>(resolve => {
 			this.#settle = resolve
 		})
-		if (this.#lastGood !== undefined) void this.#restore(this.#lastGood)
+		if (this.#lastGood !== undefined) {
+			this.#restore(this.#lastGood).catch((error: unknown) =>
+				this.#options.logger.warn('The last good configuration cannot be used', { error }),
+			)
+		}
 		this.#connection.start()
 		return started
 	}

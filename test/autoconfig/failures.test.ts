@@ -1,4 +1,6 @@
+import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
+import { ProxyAgent } from 'undici'
 import { putMessage } from '../../lib/autoconfig/messages.ts'
 import { closedPort, serve, serveRaw } from '../support/serve.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
@@ -293,4 +295,34 @@ test('a signal ends the waiting, and not the stream', async t => {
 	await t.throwsAsync(manager.start({ signal: controller.signal }), { code: 'STOPPED' })
 	server.send(WHOLE)
 	t.deepEqual(await manager.start(), { source: 'stream' })
+})
+
+test('a stream goes through a proxy, which is not closed with it', async t => {
+	const server = await serveStream(t, WHOLE)
+	const { url: proxyUrl, server: proxy } = await serve(t, (_request, response) =>
+		response.writeHead(502).end(),
+	)
+	const tunnels: string[] = []
+	proxy.on('connect', ({ url = '' }, socket) => {
+		tunnels.push(url)
+		const [host, port] = url.split(':')
+		const through = connect(Number(port), host, () => {
+			socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+			through.pipe(socket).pipe(through)
+		})
+		t.teardown(() => through.destroy())
+		through.on('error', () => socket.destroy())
+		socket.on('error', () => through.destroy())
+	})
+	const dispatcher = new ProxyAgent({ uri: proxyUrl.href, proxyTunnel: true })
+	t.teardown(() => dispatcher.destroy())
+	const first = follow(t, server.url, { dispatcher })
+	await first.manager.start()
+	await first.manager.close()
+	const second = follow(t, server.url, { dispatcher })
+	await second.manager.start()
+	t.true(tunnels.length >= 1)
+	t.true(tunnels.every(target => target === server.url.host))
+	t.is(server.requests.length, 2)
+	t.is(server.requests[0]?.headers.authorization, 'the-key')
 })
