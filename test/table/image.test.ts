@@ -63,8 +63,8 @@ test('a file that is too short, too long, or something else, is refused', async 
 		refuses(Buffer.from('[{"id":1}]'.repeat(100)))
 	})
 	const other = Buffer.from(bytes)
-	other.writeUInt32LE(2, 8)
-	t.throws(() => tableFromImage(other), { message: /format version 2, not 1/ })
+	other.writeUInt32LE(3, 8)
+	t.throws(() => tableFromImage(other), { message: /format version 3, not 2/ })
 })
 
 test('a forged image, with checksums that fit, harms nobody', async t => {
@@ -109,10 +109,12 @@ const reseal = (bytes: Buffer): void => {
 	const vocabularyAt = 64 + segments * 8
 	if (vocabularyAt > bytes.length) return
 	const head = (vocabularyAt + bytes.readUInt32LE(8 * 4) + 7) & ~7
-	const indexEnd = head + bytes.readUInt32LE(5 * 4) * 8
+	const indexEnd = head + (((2 ** bytes.readUInt32LE(5 * 4) + 1) * 4 + 7) & ~7)
+	const keysEnd = indexEnd + ((bytes.readUInt32LE(12 * 4) + 7) & ~7)
 	bytes.writeUInt32LE(crc32(bytes.subarray(vocabularyAt, head)), 11 * 4)
 	bytes.writeUInt32LE(crc32(bytes.subarray(head, indexEnd)), 10 * 4)
-	let at = indexEnd
+	bytes.writeUInt32LE(crc32(bytes.subarray(indexEnd, keysEnd)), 13 * 4)
+	let at = keysEnd
 	for (let i = 0; i < segments; i++) {
 		const length = bytes.readUInt32LE(64 + i * 8)
 		bytes.writeUInt32LE(crc32(bytes.subarray(at, at + length)), 64 + i * 8 + 4)
