@@ -172,11 +172,6 @@ const entryHasKey = (keys: DataView, entry: number, { view }: Segment, offset: n
 	return true
 }
 
-/** Whether an entry has the key of a record, as far as it can have it; of the hash it says nothing. */
-export const isEntryOf = (keys: DataView, entry: number, segment: Segment, offset: number): boolean =>
-	keys.getUint8(entry) === entryInfo(0, segment.view.getUint32(offset + 4, true)) &&
-	entryHasKey(keys, entry, segment, offset)
-
 /** The address of the row that has the key of a record in another image; −1 if there is none. */
 export const findRecord = (image: Image, segment: Segment, offset: number, hash: number): number => {
 	const { bucketShift, index, keys, segments } = image
