@@ -8,3 +8,10 @@ export {
 	type FetcherConformanceOptions,
 	type FetcherHarness,
 } from './fetcher-conformance.ts'
+export {
+	configDbConformance,
+	type ConfigDbConformanceOptions,
+	type ConfigDbHarness,
+	type ConformanceItem,
+	type ConformancePull,
+} from './config-db-conformance.ts'

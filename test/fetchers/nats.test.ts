@@ -60,8 +60,8 @@ const read = async ({ body }: DownloadedBody): Promise<Uint8Array> =>
 
 /** One server for all of a conformance suite, with buckets of their own for each of its tests. */
 const span = new Span()
-anyTest.after.always(() => {
-	span.end()
+anyTest.after.always(async () => {
+	await span.end()
 })
 let shared: ReturnType<typeof start> | undefined
 let buckets = 0
