@@ -53,7 +53,9 @@ export const laws: Laws = {
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],
-		'lib/config': [...term, 'lib/term'],
+		// The puller and the pusher speak HTTP: a door of this room, through which the fetcher for it is loaded.
+		'lib/config': [...term, 'lib/term', 'lib/config/http'],
+		'lib/config/http': ['lib/core', 'lib/codecs', 'lib/config', 'fetchers/http', 'fetchers/http-request'],
 		'lib/autoconfig': ['lib/core'],
 		'lib/publisher': ['lib/core'],
 		'lib/hub': ['lib/core'],
