@@ -89,6 +89,7 @@ export class PullSource implements Fetcher {
 		const { clock, onBegin, service, stored, timeout, turns } = this.#options
 		const fresh = this.#fresh
 		this.#fresh = false
+		this.#answered = undefined
 		const held = stored()
 		if (fresh && held !== undefined) return stillStored(held)
 		const turn = await turns.take(context.signal)
@@ -123,7 +124,7 @@ export class PullSource implements Fetcher {
 		})
 	}
 
-	/** What the node that answered last sent has no shape. Whether there is another one to be asked at once. */
+	/** What the node that answered last sent is no document. Whether there is another one to be asked at once. */
 	turnAway(): boolean {
 		const { clock, nodes, recoverAfter } = this.#options
 		if (this.#answered === undefined) return false

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
+import { RemoteTermError, type ErrorCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Backoff } from '../term/backoff.ts'
 import type { PutInfo } from '../term/events.ts'
@@ -41,6 +41,12 @@ export interface PulledServiceOptions {
 	/** For each `onStart` once, unless the puller itself is stopped first. */
 	readonly onEnd: (result: PullResult, startedAt: number) => void
 }
+
+/** Faults of a body after its node had answered: another node may well do better. What the receiver refuses is none. */
+const OF_ONE_NODE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+	...(['DESERIALIZE_FAILED', 'EMPTY_BODY', 'INFLATE_FAILED', 'DIGEST_MISMATCH'] as const),
+	...(['FETCH_INCOMPLETE', 'FETCH_FAILED', 'FETCH_TIMEOUT', 'TOO_LARGE', 'INFLATED_TOO_LARGE'] as const),
+])
 
 /** How long a pull may wait for its turn, on top of its own timeout. In milliseconds. */
 const LONGEST_WAIT = 600_000
@@ -160,7 +166,7 @@ export class PulledService {
 		// The receiver's own error, where it has one: a term calls it a failed put.
 		const { cause } = error
 		const said = error.code === 'PUT_FAILED' && cause instanceof RemoteTermError ? cause : error
-		const another = error.code === 'DESERIALIZE_FAILED' && this.#source.turnAway()
+		const another = OF_ONE_NODE.has(error.code) && this.#source.turnAway()
 		this.#again = another
 		this.#end(this.#failed(said))
 		if (another) void this.#term.update()
