@@ -174,7 +174,7 @@ test('a version that was refused is remembered, and not downloaded again until t
 	}
 	t.is(server.count('/config.json'), 1)
 	t.is(server.count('/version'), 4)
-	t.is(puller.status().services[0]?.refusedVersion, 'v:2')
+	t.is(puller.status().services[0]?.refusedVersion, '2')
 	// Whoever insists gets another look.
 	server.answer('/config.json', document('2', 'create'))
 	t.like(await puller.forcePull('orders'), { status: 'updated', configVersion: '2' })
@@ -271,6 +271,36 @@ test('a node that stands in for another does not take content back, unless it is
 	// The first one may: it is the one to be believed.
 	first.publish(document('1.8.0', 'rolled-back'))
 	t.like(await puller.forcePull('orders'), { status: 'updated', configVersion: '1.8.0' })
+})
+
+test('a source that has not moved does not undo what is pushed after it was pulled', async t => {
+	const server = await routes(t)
+	server.answer('/version', 'a')
+	server.answer('/config.json', document('a', 'old'))
+	const { puller, receiver, db } = await pulling(t, { allowedOrigins: [server.origin] })
+	puller.start()
+	await receiver.push(registered(server.origin, 'b'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: 'a' })
+	await receiver.push(registered(server.origin, 'c'))
+	t.like(await puller.pull('orders'), { status: 'unchanged', configVersion: 'c' })
+	t.is(db.service('orders')?.configVersion, 'c')
+	server.answer('/version', 'd')
+	server.answer('/config.json', document('d', 'new'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: 'd' })
+})
+
+test('a source that lags behind a push does not take it back, and may go back on its own', async t => {
+	const source = new FakeFetcher(document('1.9.0', 'old'))
+	const { puller, receiver, db } = await pulling(t, { fetchers: { source: () => source } })
+	puller.start()
+	await receiver.push(push('orders', '2.0.0', undefined, named('orders')))
+	const lagging = await puller.pull('orders')
+	t.is(lagging.error?.code, 'DOWNGRADE_REFUSED')
+	t.is(db.service('orders')?.configVersion, '2.0.0')
+	source.publish(document('2.1.0', 'new'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: '2.1.0' })
+	source.publish(document('1.9.0', 'old'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: '1.9.0' })
 })
 
 test('what is pushed while a pull is under way is newer than what that brings', async t => {
