@@ -45,7 +45,14 @@ export interface PulledServiceOptions {
 /** Faults of a body after its node had answered: another node may well do better. What the receiver refuses is none. */
 const OF_ONE_NODE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	...(['DESERIALIZE_FAILED', 'EMPTY_BODY', 'INFLATE_FAILED', 'DIGEST_MISMATCH'] as const),
-	...(['FETCH_INCOMPLETE', 'FETCH_FAILED', 'FETCH_TIMEOUT', 'TOO_LARGE', 'INFLATED_TOO_LARGE'] as const),
+	...([
+		'FETCH_INCOMPLETE',
+		'FETCH_FAILED',
+		'FETCH_TIMEOUT',
+		'TIMEOUT',
+		'TOO_LARGE',
+		'INFLATED_TOO_LARGE',
+	] as const),
 ])
 
 /** How long a pull may wait for its turn, on top of its own timeout. In milliseconds. */

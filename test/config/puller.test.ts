@@ -252,6 +252,32 @@ test('a node that hangs costs its share of the time, and the next one has the re
 	t.like(await pulled, { status: 'updated', durationMs: 2 * SECOND })
 })
 
+test('a body that never ends costs one pull, and the next node is asked at once', async t => {
+	const [dripping, good] = [await routes(t), await routes(t)]
+	let began!: () => void
+	const begun = new Promise<void>(resolve => (began = resolve))
+	dripping.answer('/config.json', (_request, response) => {
+		response.writeHead(200).write('[', () => began())
+	})
+	good.answer('/config.json', document('1', 'create'))
+	const nodes = [dripping.origin, good.origin]
+	const { clock, puller, next } = await pulling(t, {
+		allowedOrigins: nodes,
+		services: [{ service: 'orders', nodes, target: '/config.json' }],
+		timeout: 4 * SECOND,
+	})
+	const failed = next('pull.error')
+	puller.start()
+	const pulled = puller.pull('orders')
+	await begun
+	// The limit of the attempt is over as soon as the node has answered; what is left is that of the pull.
+	while (clock.timers.filter(left => left < 60 * SECOND).length !== 2 || clock.timers[0] !== 4 * SECOND)
+		await clock.advance(0)
+	await clock.advance(4 * SECOND)
+	t.is((await failed).error.code, 'TIMEOUT')
+	t.like(await pulled, { status: 'updated', configVersion: '1' })
+})
+
 test('a node that stands in for another does not take content back, unless it is forced to', async t => {
 	const lagging = await routes(t)
 	lagging.answer('/config.json', document('1.9.0', 'old'))
