@@ -20,7 +20,7 @@ export const KEYGEN_DESCRIPTION =
 export const SIGN_DESCRIPTION =
 	'Signs the name, the sequence and the SHA-256 of FILE, into a small file that is published beside it. Terms refuse a sequence below one that they have accepted, so each publish needs a higher one; auto needs no memory, and is always above that of the signature that is there.'
 
-export const VERIFY_DESCRIPTION =
+export const CHECK_DESCRIPTION =
 	'Checks a file and its signature as a term with these keys would, and prints what was compared with what. A service needs no such step: its term verifies by itself.'
 
 const DOCS = 'The documentation is docs/cli.md of the project.'
@@ -107,8 +107,8 @@ export const SIGN_EXAMPLES = teach(`  Sign, then publish both files, side by sid
   While a key is being replaced, with both:
   $ remote-term sign ./rates.json --key ./old-key --key ./new-key --name rates`)
 
-export const VERIFY_EXAMPLES = teach(`  Before publishing:
-  $ remote-term verify ./rates.json --public-key ./signing-key.pub --name rates
+export const CHECK_EXAMPLES = teach(`  Before publishing:
+  $ remote-term check ./rates.json --public-key ./signing-key.pub --name rates
 
   What was downloaded, with the key itself, and not older than what is known:
-  $ remote-term verify ./rates.json --public-key rtpk1:… --name rates --min-sequence 1042`)
+  $ remote-term check ./rates.json --public-key rtpk1:… --name rates --min-sequence 1042`)

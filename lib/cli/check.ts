@@ -4,7 +4,7 @@ import { verifyEnvelope } from '../integrity/signature.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import { digestFile, publicKeyFrom, readShortFile, signatureOf, type SigningIo } from './signing-files.ts'
 
-export interface VerifyFileOptions {
+export interface CheckFileOptions {
 	readonly file: string
 	/** Public keys, each as text (`rtpk1:…`) or as a file that holds one. */
 	readonly keys: readonly string[]
@@ -17,14 +17,14 @@ export interface VerifyFileOptions {
 }
 
 /**
- * `remote-term verify FILE --public-key PUB…`: what a term with these keys would say of the file. Prints what was checked, and
+ * `remote-term check FILE --public-key PUB…`: what a term with these keys would say of the file. Prints what was checked, and
  * what was not.
  *
  * @throws `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`, `INVALID_OPTION`, `FETCH_NOT_FOUND`,
  *   `FETCH_DENIED`, `FETCH_FAILED`
  */
-export const verify = async (
-	{ file, keys, name, minSequence, signature = signatureOf(file) }: VerifyFileOptions,
+export const check = async (
+	{ file, keys, name, minSequence, signature = signatureOf(file) }: CheckFileOptions,
 	io: SigningIo,
 ): Promise<void> => {
 	const ring = await createKeyRing(await Promise.all(keys.map(publicKeyFrom)), '--public-key')
