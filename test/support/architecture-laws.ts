@@ -77,7 +77,7 @@ export const laws: Laws = {
 		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
-		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
+		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'lib/metrics'],
 		'lib/cli': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'fetchers/env', 'lib/gateway'],
 	},
 	doors: [
