@@ -130,7 +130,8 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	 *
 	 * @throws `DATABASE_FAILED`, `INVALID_OPTION`, `STOPPED`
 	 */
-	start(): Promise<void> {
+	async start(): Promise<void> {
+		if (this.#closing.signal.aborted) throw new RemoteTermError('STOPPED', 'The gateway has been closed')
 		this.#started ??= this.#start()
 		return this.#started
 	}
@@ -211,7 +212,6 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	}
 
 	async #start(): Promise<void> {
-		if (this.#life.state !== 'idle') throw new RemoteTermError('STOPPED', 'The gateway has been closed')
 		this.#life.state = 'starting'
 		await this.#tokens.start()
 		await this.db.open()

@@ -50,6 +50,8 @@ export class NodeServer {
 	readonly #server: Server
 	readonly #clock: Clock
 	readonly #sockets = new Set<Socket>()
+	/** Those that are under way. */
+	readonly #answers = new Set<ServerResponse>()
 	#closing = false
 
 	constructor(listener: NodeListener, limits: ServerLimits, clock: Clock) {
@@ -64,7 +66,8 @@ export class NodeServer {
 				requireHostHeader: true,
 			},
 			(incoming, outgoing) => {
-				// A client that stays is told to come back elsewhere.
+				this.#answers.add(outgoing)
+				outgoing.once('close', () => this.#answers.delete(outgoing))
 				if (this.#closing) outgoing.setHeader('connection', 'close')
 				listener(incoming, outgoing)
 			},
@@ -99,14 +102,11 @@ export class NodeServer {
 		return { url: `http://${shown}:${address.port}`, host: address.address, port: address.port }
 	}
 
-	/** From now on each answer ends its connection. */
-	drain(): void {
-		this.#closing = true
-	}
-
 	/** Accepts nothing more, waits for the answers that are under way, and ends what is left after `limit` ms. */
 	async close(limit: number): Promise<void> {
-		this.drain()
+		this.#closing = true
+		// A client that would stay is told to come back elsewhere.
+		for (const outgoing of this.#answers) if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
 		if (!this.#server.listening) return
 		const closed = new Promise<void>(resolve => {
 			this.#server.close(() => resolve())
