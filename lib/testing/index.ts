@@ -8,3 +8,15 @@ export {
 	type FetcherConformanceOptions,
 	type FetcherHarness,
 } from './fetcher-conformance.ts'
+export {
+	MemoryNetwork,
+	type MemoryNetworkOptions,
+	type NetworkCounts,
+	type TransportCounts,
+	type WireOptions,
+} from '../transports/memory.ts'
+export {
+	transportConformance,
+	type TransportConformanceOptions,
+	type TransportHarness,
+} from './transport-conformance.ts'
