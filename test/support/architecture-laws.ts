@@ -67,7 +67,7 @@ export const laws: Laws = {
 		'lib/otel': ['lib/core', 'lib/diagnostics', 'lib/term', 'lib/metrics'],
 
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
-		'lib/testing': ['lib/core', 'lib/transports'],
+		'lib/testing': ['lib/core', 'lib/transports', 'lib/config'],
 
 		'fetchers/static': fetcher,
 		'fetchers/http': [...fetcher, 'lib/integrity'],
@@ -94,6 +94,7 @@ export const laws: Laws = {
 		'@aws-sdk/client-s3': ['fetchers/s3.ts'],
 		...Object.fromEntries(natsPeers.map(peer => [peer, []])),
 		'@opentelemetry/api': [],
+		lmdb: [],
 	},
 	subpaths: {
 		'.': /^lib\/index\.ts$/,
