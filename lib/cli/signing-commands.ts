@@ -9,10 +9,10 @@ import {
 } from './help.ts'
 import type { Io } from './io.ts'
 
-/** Runs a command of the publishing side, and sees to what it throws. */
-export type ExecuteSigning = (
+/** Runs a command that reads no SOURCE, and sees to what it throws. */
+export type ExecuteCommand = (
 	command: (io: Io) => Promise<void>,
-	options: { readonly verbose?: boolean | undefined },
+	options: { readonly verbose?: boolean | undefined; readonly secrets?: readonly string[] | undefined },
 ) => Promise<void>
 
 interface SignArguments {
@@ -33,7 +33,7 @@ interface CheckArguments {
 }
 
 /** `keygen`, `sign` and `check`: what whoever publishes a term needs, and no service. */
-export const addSigningCommands = (program: Command, execute: ExecuteSigning): void => {
+export const addSigningCommands = (program: Command, execute: ExecuteCommand): void => {
 	withVerbose(
 		program
 			.command('keygen')
@@ -98,7 +98,7 @@ export const withPublicKeys = (command: Command, required = false): Command => {
 		: command.option(flags, `refuse what is not signed by ${meaning}`, collected)
 }
 
-const withVerbose = (command: Command): Command =>
+export const withVerbose = (command: Command): Command =>
 	command.option('-v, --verbose', 'print the causes of errors to stderr')
 
 const collected = (one: string, others: readonly string[] = []): readonly string[] => [...others, one]

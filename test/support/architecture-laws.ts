@@ -79,7 +79,12 @@ export const laws: Laws = {
 		'fetchers/env': [...fetcher, ...fetchers],
 
 		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'lib/metrics'],
-		'lib/cli': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'fetchers/env', 'lib/gateway'],
+		'lib/cli': [
+			...belowTheAdapters,
+			...fetchers,
+			...doorsToNode,
+			...['fetchers/env', 'lib/gateway', 'lib/config/http'],
+		],
 	},
 	doors: [
 		'lib/index.ts',

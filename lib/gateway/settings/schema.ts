@@ -7,10 +7,16 @@ const bytes = z
 	.int()
 	.min(1)
 	.max(2 ** 31)
-const rate = z.union([
-	z.strictObject({ perSecond: z.number().positive().max(1e6), burst: z.number().min(1).max(1e6) }),
-	z.literal(false),
-])
+const rate = (perSecond: number, burst: number) =>
+	z
+		.union([
+			z.strictObject({
+				perSecond: z.number().positive().max(1e6).default(perSecond),
+				burst: z.number().min(1).max(1e6).default(burst),
+			}),
+			z.literal(false),
+		])
+		.default({ perSecond, burst })
 
 /** `tokens` of the configuration, and of the file that `tokensFile` names. */
 export const tokenList = z.array(
@@ -26,6 +32,31 @@ export const tokenList = z.array(
 	}),
 )
 
+/** As the options of `NatsConfigDb` are called. */
+const nats = z.union([
+	z.string().min(1),
+	z.strictObject({
+		servers: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
+		bucket: z.string().min(1).optional(),
+		replicas: z.int().min(1).max(5).optional(),
+		credentials: z.string().min(1).optional().describe('A file'),
+		user: z.string().min(1).optional(),
+		pass: z.string().optional(),
+		token: z.string().min(1).optional(),
+		tls: z
+			.union([
+				z.boolean(),
+				z.strictObject({
+					caFile: z.string().optional(),
+					certFile: z.string().optional(),
+					keyFile: z.string().optional(),
+					handshakeFirst: z.boolean().optional(),
+				}),
+			])
+			.optional(),
+	}),
+])
+
 /** The configuration of `remote-term serve`, as its file has it. */
 export const settingsSchema = z.strictObject({
 	host: z.string().min(1).default('127.0.0.1').describe('The address to listen on'),
@@ -38,7 +69,7 @@ export const settingsSchema = z.strictObject({
 
 	data: z.string().min(1).optional().describe('The directory of the LMDB database'),
 	memory: z.boolean().default(false).describe('Keep everything in memory only, and lose it at the end'),
-	nats: z.string().min(1).optional().describe('The URL of a NATS server whose JetStream keeps the database'),
+	nats: nats.optional().describe('A NATS server, or its options, whose JetStream keeps the database'),
 
 	tokens: tokenList.default([]).describe('Who may ask for what'),
 	tokensFile: z
@@ -99,10 +130,8 @@ export const settingsSchema = z.strictObject({
 		})
 		.prefault({}),
 
-	rateLimit: rate.default({ perSecond: 200, burst: 400 }).describe('Requests per token; false: no limit'),
-	failedAuthentications: rate
-		.default({ perSecond: 0.2, burst: 20 })
-		.describe('Wrong tokens per address; false: no limit'),
+	rateLimit: rate(200, 400).describe('Requests per token; false: no limit'),
+	failedAuthentications: rate(0.2, 20).describe('Wrong tokens per address; false: no limit'),
 })
 
 export type Settings = z.output<typeof settingsSchema>

@@ -11,8 +11,17 @@ export interface SettingsSources {
 	/** What the file is called, in errors. */
 	readonly fileName?: string | undefined
 	readonly env?: Readonly<Record<string, string | undefined>> | undefined
-	/** What the command line says, by path: `{ 'pull.timeout': 5000 }`. */
-	readonly flags?: Readonly<Record<string, unknown>> | undefined
+	/** What the command line says. */
+	readonly flags?: readonly SettingsFlag[] | undefined
+}
+
+export interface SettingsFlag {
+	/** What errors call it: `--port`. */
+	readonly flag: string
+	/** The key that it stands for: `pull.timeout`. */
+	readonly key: string
+	/** `undefined`: it was not given. */
+	readonly value: unknown
 }
 
 /**
@@ -21,7 +30,7 @@ export interface SettingsSources {
  * @throws `INVALID_OPTION` with every fault in `issues`, each named by where it was said: a key of the file, a
  *   variable, an option. No value is quoted, for any may be a secret.
  */
-export const readSettings = ({ file = {}, fileName, env = {}, flags = {} }: SettingsSources): Settings => {
+export const readSettings = ({ file = {}, fileName, env = {}, flags = [] }: SettingsSources): Settings => {
 	const settings = structuredClone(file)
 	const faults: ErrorIssue[] = []
 	const origins = new Map<string, string>()
@@ -33,15 +42,9 @@ export const readSettings = ({ file = {}, fileName, env = {}, flags = {} }: Sett
 		origins.set(path.join('.'), name)
 		put(settings, path, parseVariable(kind, text))
 	}
-	for (const [key, value] of Object.entries(flags)) {
+	for (const { flag, key, value } of flags) {
 		if (value === undefined) continue
-		origins.set(
-			key,
-			`--${key
-				.split('.')
-				.at(-1)!
-				.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`,
-		)
+		origins.set(key, flag)
 		put(settings, key.split('.'), value)
 	}
 	for (const name of unknownVariables(env))
@@ -49,7 +52,7 @@ export const readSettings = ({ file = {}, fileName, env = {}, flags = {} }: Sett
 	const { success, data, error } = settingsSchema.safeParse(settings)
 	for (const { path, message } of error?.issues ?? [])
 		faults.push({ path: path.map(part => (typeof part === 'number' ? part : String(part))), message })
-	if (success) faults.push(...contradictions(data))
+	if (success) faults.push(...contradictions(data, key => nameOf([key], origins)))
 	if (success && faults.length === 0) return data
 	const lines = faults.map(
 		({ path, message }) => `${path.length === 0 ? 'the configuration' : nameOf(path, origins)}: ${message}`,
@@ -69,14 +72,15 @@ const nameOf = (path: ErrorIssue['path'], origins: ReadonlyMap<string, string>):
 	return path.join('.')
 }
 
-const contradictions = (settings: Settings): readonly ErrorIssue[] => {
+const contradictions = (settings: Settings, named: (key: string) => string): readonly ErrorIssue[] => {
 	const faults: ErrorIssue[] = []
-	const stores = [settings.data !== undefined, settings.memory, settings.nats !== undefined].filter(Boolean)
-	if (stores.length !== 1)
-		faults.push({
-			path: ['data'],
-			message: `expected one of data, memory and nats, which say where the database is; got ${stores.length}`,
-		})
+	const stores = ['data', 'memory', 'nats'] as const
+	const given = stores.filter(key => settings[key] !== undefined && settings[key] !== false)
+	if (given.length !== 1) {
+		const found = given.length === 0 ? 'none' : given.map(named).join(' and ')
+		const message = `expected one of data, memory and nats, which say where the database is; got ${found}`
+		faults.push({ path: [given[0] ?? 'data'], message })
+	}
 	const hasTokens =
 		settings.tokens.length > 0 || settings.tokensFile !== undefined || settings.token !== undefined
 	if (!hasTokens && settings.allowAnonymous === false)
@@ -95,7 +99,7 @@ const put = (settings: Json, path: readonly string[], value: unknown): void => {
 	let at = settings
 	for (const key of path.slice(0, -1)) {
 		const next = at[key]
-		at = isRecord(next) ? next : ((at[key] = {}))
+		at = isRecord(next) ? next : (at[key] = {})
 	}
 	at[path.at(-1)!] = value
 }
@@ -112,11 +116,21 @@ const unknownVariables = (env: Readonly<Record<string, string | undefined>>): re
 			!GATEWAY_VARIABLES.some(known => known.name === name),
 	)
 
+const shownNats = (nats: NonNullable<Settings['nats']>): unknown => {
+	if (typeof nats === 'string') return nats.includes('@') ? redactUrl(nats) : nats
+	const { pass, token, ...rest } = nats
+	return {
+		...rest,
+		...(pass !== undefined && { pass: mask(pass) }),
+		...(token !== undefined && { token: mask(token) }),
+	}
+}
+
 /** The settings as they may be shown. */
 export const shownSettings = (settings: Settings): unknown => ({
 	...settings,
 	...(settings.token !== undefined && { token: mask(settings.token) }),
-	...(settings.nats !== undefined && { nats: redactUrl(settings.nats) }),
+	...(settings.nats !== undefined && { nats: shownNats(settings.nats) }),
 	tokens: settings.tokens.map(token => ({
 		...token,
 		...(token.token !== undefined && { token: mask(token.token) }),
