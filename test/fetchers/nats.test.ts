@@ -312,6 +312,41 @@ test('nobody there, wrong credentials and a server without JetStream are told ap
 	await Promise.all([nobody.close(), denied.close()])
 })
 
+test('these permissions are enough', async t => {
+	const server = await startNatsServer(t, {
+		jetstream: true,
+		config: `authorization { users: [
+			{ user: admin, password: admin }
+			{ user: reader, password: reader, permissions: {
+				publish: ["$JS.API.STREAM.MSG.GET.*", "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DELETE.>", "$JS.API.CONSUMER.MSG.NEXT.>", "$JS.FC.>"]
+				subscribe: ["_INBOX.>"]
+			} }
+		] }`,
+	})
+	const link = await NatsLink.open(
+		parseNatsOptions({ servers: server.address, user: 'admin', pass: 'admin' }),
+		{
+			owner: 'The publisher',
+		},
+	)
+	t.teardown(() => link.close())
+	const kv = await new Kvm(link.connection).create('terms')
+	const objects = await new Objm(link.connection).create('files')
+	await kv.put('a', 'x')
+	await objects.putBlob({ name: 'a' }, new Uint8Array(1_000_000))
+	const reader = { servers: server.address, user: 'reader', pass: 'reader' }
+	const key = await open(t, { ...reader, bucket: 'terms', key: 'a' })
+	t.deepEqual(await read((await key.download(context())) as DownloadedBody), bytes('x'))
+	let told = 0
+	key.watch(() => told++, context())
+	await waitFor(() => told > 0)
+	const before = told
+	await kv.put('a', 'y')
+	await waitFor(() => told > before)
+	const object = await open(t, { ...reader, bucket: 'files', object: 'a' })
+	t.is((await read((await object.download(context())) as DownloadedBody)).length, 1_000_000)
+})
+
 test('closing is idempotent, and nothing comes after it', async t => {
 	const { server, kv } = await start(t)
 	await kv.put('a', 'x')
