@@ -347,6 +347,23 @@ test('these permissions are enough', async t => {
 	t.is((await read((await object.download(context())) as DownloadedBody)).length, 1_000_000)
 })
 
+test('an init that was given up leaves no connection behind', async t => {
+	const { server } = await start(t)
+	const options = { servers: server.address, bucket: 'terms', key: 'a', name: 'given-up' }
+	server.pause()
+	const fetcher = new NatsFetcher(options)
+	const aborting = new AbortController()
+	const init = fetcher.init({ ...context(), signal: aborting.signal })
+	aborting.abort()
+	await t.throwsAsync(init, { code: 'STOPPED' })
+	server.resume()
+	await fetcher.close()
+	await fetcher.init(context())
+	await t.throwsAsync(fetcher.download(context()), { code: 'FETCH_NOT_FOUND' })
+	await fetcher.close()
+	await t.throwsAsync(fetcher.download(context()), { code: 'FETCH_FAILED' })
+})
+
 test('closing is idempotent, and nothing comes after it', async t => {
 	const { server, kv } = await start(t)
 	await kv.put('a', 'x')
