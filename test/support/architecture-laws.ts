@@ -48,15 +48,18 @@ export const laws: Laws = {
 		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
 		'lib/nats': ['lib/core'],
-		'lib/transports': ['lib/core', 'lib/nats'],
+		'lib/transports': ['lib/core', 'lib/codecs', 'lib/nats'],
 		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
 		'lib/integrity/ed25519': ['lib/core', 'lib/integrity'],
 		'lib/last-known-good': ['lib/core'],
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],
-		'lib/config': [...term, 'lib/term', 'lib/nats'],
-		'lib/autoconfig': ['lib/core'],
+		// The puller and the pusher speak HTTP: a door of this room, through which the fetcher for it is loaded.
+		'lib/config': [...term, 'lib/term', 'lib/nats', 'lib/config/http'],
+		'lib/config/http': ['lib/core', 'lib/codecs', 'lib/config', 'fetchers/http', 'fetchers/http-request'],
+		// Messages are JSON, and the last good configuration is a snapshot like a term's.
+		'lib/autoconfig': ['lib/core', 'lib/codecs', 'lib/last-known-good'],
 		'lib/publisher': ['lib/core'],
 		'lib/hub': ['lib/core'],
 
