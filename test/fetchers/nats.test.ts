@@ -205,9 +205,9 @@ test('a watch begins before there is anything to watch, and outlives its server'
 	const again = await publisher(t, server.address)
 	await again.kv.put('a', 'x')
 	await waitFor(() => told > 0)
+	const before = told
 	await server.kill()
 	await server.start()
-	const before = told
 	await waitFor(() => told > before)
 	await waitFor(async () => {
 		const now = told
