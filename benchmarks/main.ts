@@ -14,6 +14,7 @@ const benchmarks: Readonly<
 	read: () => import('./read.ts'),
 	refresh: () => import('./refresh.ts'),
 	table: () => import('./table.ts'),
+	stream: () => import('./stream.ts'),
 }
 
 const { values, positionals } = parseArgs({

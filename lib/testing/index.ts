@@ -9,6 +9,18 @@ export {
 	type FetcherHarness,
 } from './fetcher-conformance.ts'
 export {
+	MemoryNetwork,
+	type MemoryNetworkOptions,
+	type NetworkCounts,
+	type TransportCounts,
+	type WireOptions,
+} from '../transports/memory.ts'
+export {
+	transportConformance,
+	type TransportConformanceOptions,
+	type TransportHarness,
+} from './transport-conformance.ts'
+export {
 	configDbConformance,
 	type ConfigDbConformanceOptions,
 	type ConfigDbHarness,
