@@ -134,6 +134,11 @@ export class Ordering<Item, V = number> {
 		for (const [id, { item, version }] of this.#live) yield [id, item, version]
 	}
 
+	/** The ids of the live ones, in the order of their insertion. */
+	keys(): IterableIterator<string> {
+		return this.#live.keys()
+	}
+
 	/** How many are live. */
 	get size(): number {
 		return this.#live.size
