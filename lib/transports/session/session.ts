@@ -68,7 +68,7 @@ export class Session implements Channel<unknown> {
 	connected(): void {
 		if (this.#state !== 'away') return
 		this.#state = 'connected'
-		this.#wire.announce(this.#greeting('hello'))
+		this.#announce('hello')
 		this.#pulse.start()
 	}
 
@@ -106,6 +106,7 @@ export class Session implements Channel<unknown> {
 		if (open.length === 0) return 0
 		for (const frame of this.#outgoing.message(payload)) this.#wire.cast(open, frame)
 		this.#hasCast = true
+		this.#everybodyHeard()
 		this.#counts.sent += 1
 		return open.length
 	}
@@ -252,7 +253,7 @@ export class Session implements Channel<unknown> {
 		this.#answers.clear()
 		// One word to everybody is cheaper than one to each of most of them.
 		if (!this.#wire.mutual && asking.length > 3 && asking.length > this.#company.size / 2)
-			this.#wire.announce(this.#greeting('alive'))
+			this.#announce('alive')
 		else for (const peer of asking) this.#wire.introduce(peer, this.#greeting('answer'))
 	}
 
@@ -266,9 +267,18 @@ export class Session implements Channel<unknown> {
 			if (this.#state !== 'connected') return
 		}
 		const pause = this.#pulse.longestPause
-		if (!this.#hasCast || this.#wire.mutual || pause !== this.#announced)
-			this.#wire.announce(this.#greeting('alive'))
+		if (!this.#hasCast || this.#wire.mutual || pause !== this.#announced) this.#announce('alive')
 		this.#hasCast = false
+	}
+
+	#announce(kind: Kind): void {
+		this.#wire.announce(this.#greeting(kind))
+		this.#everybodyHeard()
+	}
+
+	/** Where everybody who says hello can hear, it is answer enough that something was said to all. */
+	#everybodyHeard(): void {
+		if (!this.#wire.mutual) this.#answers.clear()
 	}
 
 	#refuse(): void {
