@@ -55,7 +55,9 @@ export const laws: Laws = {
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],
-		'lib/config': [...term, 'lib/term', 'lib/nats'],
+		// The puller and the pusher speak HTTP: a door of this room, through which the fetcher for it is loaded.
+		'lib/config': [...term, 'lib/term', 'lib/nats', 'lib/config/http'],
+		'lib/config/http': ['lib/core', 'lib/codecs', 'lib/config', 'fetchers/http', 'fetchers/http-request'],
 		// Messages are JSON, and the last good configuration is a snapshot like a term's.
 		'lib/autoconfig': ['lib/core', 'lib/codecs', 'lib/last-known-good'],
 		'lib/publisher': ['lib/core'],
