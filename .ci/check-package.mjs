@@ -28,6 +28,18 @@ const PEERS = {
 		})
 		await fetcher.init({ signal: new AbortController().signal, clock, logger })
 	`,
+	lmdb: `
+		const { LmdbConfigDb } = await import('remote-term/config/lmdb')
+		const { mkdtempSync } = await import('node:fs')
+		const folder = mkdtempSync((await import('node:os')).tmpdir() + '/remote-term-lmdb-')
+		const db = new LmdbConfigDb({ path: folder + '/config.lmdb' })
+		try {
+			await db.open()
+		} finally {
+			await db.close()
+			await (await import('node:fs/promises')).rm(folder, { recursive: true })
+		}
+	`,
 	'@opentelemetry/api': `
 		const { instrument } = await import('remote-term/otel')
 		const instrumentation = await instrument()

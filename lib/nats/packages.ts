@@ -3,7 +3,6 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 export type Transport = typeof import('@nats-io/transport-node')
 export type JetStream = typeof import('@nats-io/jetstream')
 export type Kv = typeof import('@nats-io/kv')
-export type ObjectStore = typeof import('@nats-io/obj')
 
 /** Optional peers: their absence is a wrong installation, to be told in words that help. */
 const load = async <Loaded>(
@@ -30,6 +29,3 @@ export const loadJetStream = (owner: string): Promise<JetStream> =>
 	load(owner, '@nats-io/jetstream', () => import('@nats-io/jetstream'))
 
 export const loadKv = (owner: string): Promise<Kv> => load(owner, '@nats-io/kv', () => import('@nats-io/kv'))
-
-export const loadObjectStore = (owner: string): Promise<ObjectStore> =>
-	load(owner, '@nats-io/obj', () => import('@nats-io/obj'))

@@ -22,8 +22,16 @@ export const natsServerVersion: string | undefined =
  */
 export const natsTest = <Context = unknown>(): TestFn<Context> | TestFn<Context>['skip'] => {
 	const test = anyTest as TestFn<Context>
-	return natsServerVersion !== undefined || process.env['CI'] ? test : test.skip
+	return isToRun ? test : test.skip
 }
+
+/** The same, one after the other. */
+export const natsSerialTest = <Context = unknown>(): TestFn<Context>['serial'] | TestFn<Context>['skip'] => {
+	const test = anyTest as TestFn<Context>
+	return isToRun ? test.serial : test.skip
+}
+
+const isToRun = natsServerVersion !== undefined || Boolean(process.env['CI'])
 
 export interface NatsServerOptions {
 	/** Default: false. With it, everything is kept in a directory of the test's own, and survives a restart. */
