@@ -21,8 +21,13 @@ export class Bus {
 	maxFrameBytes = 1_000_000
 	/** What becomes of a frame: itself, or nothing, or something else in its place. */
 	tamper: (frame: Uint8Array, to: Peer) => readonly Uint8Array[] = frame => [frame]
+	readonly #mutual: boolean
 	readonly #plugs = new Set<Plug>()
 	readonly #random = seededRandom(3)
+
+	constructor({ mutual = false } = {}) {
+		this.#mutual = mutual
+	}
 
 	join(name: string, pulse: PulseOptions = {}, logger: Logger = silentLogger, maxMessageBytes = 100_000) {
 		const settings = parseSessionOptions({
@@ -69,12 +74,12 @@ export class Bus {
 			get maxFrameBytes() {
 				return maxFrameBytes()
 			},
-			mutual: false,
+			mutual: this.#mutual,
 			announce: all,
 			introduce: one,
 			hasRoom: () => true,
 			post: one,
-			cast: (_, frame) => all(frame),
+			cast: (to, frame) => (this.#mutual ? to.forEach(peer => one(peer, frame)) : all(frame)),
 			attach() {},
 			detach() {},
 			close: async () => void this.#plugs.delete(plug),

@@ -74,6 +74,26 @@ test('who is silent is down after patience, and up again with the next word', t 
 	t.deepEqual(b.heard, ['up a'])
 })
 
+for (const mutual of [false, true]) {
+	test(`one side alone was deaf for a while: both talk again (${mutual ? 'mutual' : 'one word is enough'})`, t => {
+		const bus = new Bus({ mutual })
+		const [a, b] = [bus.join('a', { heartbeat: 1_000 }), bus.join('b', { heartbeat: 1_000 })]
+		bus.clock.run(5_000)
+		t.true(b.channel.send(a.self, 'before'))
+		bus.tamper = (frame, to) => (to.id === a.self.id ? [] : [frame])
+		bus.clock.run(10_000)
+		t.deepEqual([a.take(), b.take()], [['up b', 'down b silent'], ['up a']])
+		bus.tamper = frame => [frame]
+		bus.clock.run(5_000)
+		t.deepEqual([a.take(), b.take()], [['up b'], []])
+		t.true(a.channel.send(b.self, 'to b'))
+		t.true(b.channel.send(a.self, 'to a'))
+		bus.clock.run(10)
+		t.deepEqual([a.messages, b.messages], [['before', 'to a'], ['to b']])
+		t.is(a.channel.counts.lost, 0)
+	})
+}
+
 test('a message instead of a heartbeat is a sign of life, too', t => {
 	const bus = new Bus()
 	const a = bus.join('a', { heartbeat: 1_000 })
