@@ -67,6 +67,13 @@ const PEERS = {
 			await (await import('node:fs/promises')).rm(folder, { recursive: true })
 		}
 	`,
+	'@nats-io/transport-node': `
+		const { NatsTransport } = await import('remote-term/transports/nats')
+		// A port where nobody listens: with the package, that is all that is wrong.
+		await NatsTransport.connect({ name: 'a', servers: '127.0.0.1:1' }).catch(error => {
+			if (error.code !== 'TRANSPORT_FAILED') throw error
+		})
+	`,
 	'@opentelemetry/api': `
 		const { instrument } = await import('remote-term/otel')
 		const instrumentation = await instrument()
