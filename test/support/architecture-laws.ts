@@ -55,7 +55,7 @@ export const laws: Laws = {
 		'lib/table': [...term, 'lib/term'],
 		'lib/config': [...term, 'lib/term'],
 		'lib/autoconfig': ['lib/core'],
-		'lib/publisher': ['lib/core'],
+		'lib/publisher': ['lib/core', 'lib/transports'],
 		'lib/hub': ['lib/core'],
 
 		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],

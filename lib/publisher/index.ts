@@ -1,0 +1,15 @@
+export { DataPublisher, type FlushOptions, type UpdateOptions } from './data-publisher.ts'
+export {
+	plainMessages,
+	PlainMessages,
+	type ModuleVersion,
+	type PublisherModule,
+	type Subscriber,
+	type SubscriptionRef,
+	type Subscriptions,
+	type Translation,
+} from './module.ts'
+export type { PublisherOptions } from './options.ts'
+export type { PeerStatus } from './remote-peer.ts'
+export type { PublisherStatus } from './status.ts'
+export type { Subscription, SubscribeOptions } from './subscriptions.ts'
