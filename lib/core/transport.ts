@@ -29,12 +29,15 @@ export interface ChannelListener<Message> {
 
 /** What has gone through a channel, for metrics and for the curious. */
 export interface ChannelCounts {
+	/** Handed to the network. A broadcast counts once. */
 	readonly sent: number
 	readonly received: number
 	/** Not sent because a queue was full, the peer was not up, or the network was away. */
 	readonly dropped: number
 	/** Arrived, and were no messages of ours: not MessagePack, over the size limit, of a peer that is not up. */
 	readonly refused: number
+	/** Known not to have arrived, from the numbers of what did. Not all that is lost is known to be. */
+	readonly lost: number
 }
 
 /** One scope, as one node sees it. */

@@ -8,3 +8,10 @@ export {
 	type FetcherConformanceOptions,
 	type FetcherHarness,
 } from './fetcher-conformance.ts'
+export {
+	MemoryNetwork,
+	type MemoryNetworkOptions,
+	type NetworkCounts,
+	type TransportCounts,
+	type WireOptions,
+} from '../transports/memory.ts'

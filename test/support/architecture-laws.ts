@@ -24,6 +24,7 @@ export interface Laws {
 }
 
 const doorsToNode = ['lib/digest', 'lib/inflate', 'lib/diagnostics', 'fetchers/http-request']
+const natsPeers = ['jetstream', 'kv', 'obj', 'transport-node'].map(name => `@nats-io/${name}`)
 const fetcher = ['lib/core', 'lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)
@@ -46,14 +47,15 @@ export const laws: Laws = {
 		'lib/inflate': ['lib/core'],
 		'lib/diagnostics': [],
 		'lib/codecs': ['lib/core'],
-		'lib/transports': ['lib/core'],
+		'lib/nats': ['lib/core'],
+		'lib/transports': ['lib/core', 'lib/codecs', 'lib/nats'],
 		'lib/integrity': ['lib/core', 'lib/digest', 'lib/integrity/ed25519'],
 		'lib/integrity/ed25519': ['lib/core', 'lib/integrity'],
 		'lib/last-known-good': ['lib/core'],
 
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],
-		'lib/config': [...term, 'lib/term'],
+		'lib/config': [...term, 'lib/term', 'lib/nats'],
 		'lib/autoconfig': ['lib/core'],
 		'lib/publisher': ['lib/core', 'lib/transports'],
 		'lib/hub': ['lib/core'],
@@ -69,7 +71,7 @@ export const laws: Laws = {
 		'fetchers/http-request': ['lib/core'],
 		'fetchers/file': fetcher,
 		'fetchers/failover': fetcher,
-		'fetchers/nats': fetcher,
+		'fetchers/nats': [...fetcher, 'lib/nats'],
 		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
@@ -87,6 +89,7 @@ export const laws: Laws = {
 	portablePackages: ['fflate', 'http-cache-semantics', 'msgpackr', 'secure-json-parse'],
 	peers: {
 		'@aws-sdk/client-s3': ['fetchers/s3.ts'],
+		...Object.fromEntries(natsPeers.map(peer => [peer, []])),
 		'@opentelemetry/api': [],
 	},
 	subpaths: {

@@ -1,0 +1,220 @@
+import type { Peer, PeerDownReason } from '../../core/transport.ts'
+import type { GuardedListener } from '../listener.ts'
+import type { Payload } from '../payload.ts'
+import type { Bits } from './bits.ts'
+import { Letter } from './letter.ts'
+import { Member } from './member.ts'
+import { Post, type World } from './post.ts'
+import type { TransportCounts } from './traffic.ts'
+
+/**
+ * The members of one scope, and how they come to know each other:
+ *
+ *     a opens    a → everybody: hello.   b: a is up, and b → a: hello, unless it has greeted a.   a: b is up.
+ *     a leaves   a → everybody: goodbye.   b: a is down.
+ *     silence    b hears nothing of a for the time of detection.   b: a is down, and a may greet again.
+ *     links      whoever can reach somebody whom it has not greeted does so within a third of that time.
+ *
+ * Hellos, messages and goodbyes of a pair are one queue: nothing overtakes. A hello that the wire loses is said again
+ * after a while, a goodbye is not.
+ */
+export class Scope {
+	readonly name: string
+	readonly #world: World
+	readonly #post: Post
+	readonly #members: Array<Member | undefined> = []
+	readonly #freed: number[] = []
+	readonly #byName = new Map<string, Member[]>()
+	#orders = 0
+
+	constructor(name: string, world: World) {
+		this.name = name
+		this.#world = world
+		this.#post = new Post(world)
+	}
+
+	get maxMessageBytes(): number {
+		return this.#world.conditions.maxMessageBytes
+	}
+
+	get isEmpty(): boolean {
+		return this.#byName.size === 0
+	}
+
+	at(index: number): Member {
+		return this.#members[index]!
+	}
+
+	/** The member of this id that is in the set, where one is. */
+	find(among: Bits, id: string): Member | undefined {
+		const named = this.#byName.get(id.slice(0, id.lastIndexOf('#')))
+		return named?.find(({ peer, index }) => peer.id === id && among.has(index))
+	}
+
+	letter(payload: Payload): Letter {
+		return new Letter(payload, this.#world.conditions.shared)
+	}
+
+	/** False where the queue is full. */
+	send(from: Member, to: Member, letter: Letter): boolean {
+		return this.#post.send(from, to, letter)
+	}
+
+	open(peer: Peer, listener: GuardedListener, traffic: TransportCounts, leave: () => void): Member {
+		const index = this.#freed.pop() ?? this.#members.length
+		this.#orders += 1
+		const member = new Member(this, { peer, index, order: this.#orders, listener, traffic }, leave)
+		this.#members[index] = member
+		const named = this.#byName.get(peer.name)
+		if (named === undefined) this.#byName.set(peer.name, [member])
+		else named.push(member)
+		for (const other of this.#members) {
+			if (other?.state !== 'open' || other === member) continue
+			if (this.#post.reaches(member, other)) this.#greet(member, other)
+			// Who cannot be reached cannot answer either; its heartbeat is what tells us of it.
+			else if (this.#post.reaches(other, member)) this.#announce(other)
+		}
+		return member
+	}
+
+	/** With a goodbye to everybody who knows it, or will. */
+	leave(member: Member): void {
+		this.#end(member, 'left')
+		for (const other of this.#members) {
+			if (other === undefined || !member.greeted.has(other.index)) continue
+			if (!this.#post.reaches(member, other) || this.#post.loses()) this.#missLater(other, member)
+			else this.#post.carry(member, other, () => this.#goodbye(member, other))
+		}
+		this.#release(member)
+	}
+
+	/** Without a word. */
+	crash(member: Member): void {
+		this.#end(member, 'crashed')
+		for (const other of this.#members)
+			if (other !== undefined && member.greeted.has(other.index)) this.#missLater(other, member)
+		this.#release(member)
+	}
+
+	/** Somebody can no longer reach somebody, or can again. */
+	linksChanged(): void {
+		const since = this.#world.timetable.now
+		for (const member of this.#members) {
+			if (member?.state !== 'open') continue
+			this.#afterSilence(() => this.#missThoseCutOff(member, since))
+			this.#announce(member)
+		}
+	}
+
+	#greet(from: Member, to: Member): void {
+		from.greeted.add(to.index)
+		let delay = 0
+		while (this.#post.loses()) delay += this.#world.conditions.detection / 3
+		this.#post.carry(from, to, () => this.#hello(from, to), delay)
+	}
+
+	#hello(from: Member, to: Member): void {
+		// So slow that both ends have forgotten that it was ever said.
+		if (this.#members[from.index] !== from) return
+		if (to.state !== 'open' || !this.#post.reaches(from, to)) {
+			this.#ungreet(from, to)
+			if (to.state === 'open' && from.state === 'open') this.#announce(from)
+			return
+		}
+		for (const other of this.#byName.get(from.peer.name)?.slice() ?? []) {
+			if (other === from || !to.up.has(other.index)) continue
+			// Its successor's hello was faster.
+			if (other.order > from.order) return this.#ungreet(from, to)
+			this.#down(to, other, 'replaced')
+			if (to.state !== 'open') return this.#ungreet(from, to)
+		}
+		if (!to.up.add(from.index)) return
+		from.seenBy += 1
+		if (from.state === 'crashed') this.#missLater(to, from)
+		if (from.state === 'open' && !to.greeted.has(from.index) && this.#post.reaches(to, from))
+			this.#greet(to, from)
+		to.listener.peerUp(from.peer)
+	}
+
+	#goodbye(from: Member, to: Member): void {
+		if (to.state === 'open' && !this.#post.reaches(from, to)) this.#missLater(to, from)
+		else {
+			this.#down(to, from, 'goodbye')
+			this.#ungreet(from, to)
+		}
+	}
+
+	#down(at: Member, gone: Member, reason: PeerDownReason): void {
+		if (at.state !== 'open' || !at.up.delete(gone.index)) return
+		gone.seenBy -= 1
+		this.#ungreet(gone, at)
+		at.listener.peerDown(gone.peer, reason)
+	}
+
+	/** The other does not know it, and will not come to know it by what is under way. */
+	#ungreet(from: Member, to: Member): void {
+		if (this.#members[to.index] === to) from.greeted.delete(to.index)
+		this.#release(from)
+	}
+
+	#missLater(at: Member, gone: Member): void {
+		this.#afterSilence(() => {
+			if (this.#members[gone.index] !== gone) return
+			this.#down(at, gone, 'silent')
+			this.#ungreet(gone, at)
+		})
+	}
+
+	#missThoseCutOff(at: Member, since: number): void {
+		if (at.state !== 'open') return
+		const { topology } = this.#world
+		for (const index of at.up.toArray()) {
+			const other = this.#members[index]
+			if (other === undefined || !at.up.has(index)) continue
+			if (topology.wasCutOff(other.peer.name, at.peer.name, since)) this.#down(at, other, 'silent')
+		}
+	}
+
+	#afterSilence(happen: () => void): void {
+		const { timetable, conditions } = this.#world
+		timetable.plan(timetable.dueIn(conditions.detection + this.#post.jitter()), { happen })
+	}
+
+	#announce(from: Member): void {
+		if (from.announces) return
+		from.announces = true
+		const { timetable, conditions } = this.#world
+		const happen = (): void => {
+			from.announces = false
+			for (const to of this.#members) {
+				if (from.state !== 'open' || to?.state !== 'open') continue
+				if (from !== to && !from.greeted.has(to.index) && this.#post.reaches(from, to)) this.#greet(from, to)
+			}
+		}
+		timetable.plan(timetable.dueIn(conditions.random() * (conditions.detection / 3)), { happen })
+	}
+
+	/** It says and hears nothing more; others may not know yet. */
+	#end(member: Member, state: 'left' | 'crashed'): void {
+		member.state = state
+		member.listener.close()
+		for (const index of member.up.toArray()) {
+			member.up.delete(index)
+			const other = this.at(index)
+			other.seenBy -= 1
+			this.#ungreet(other, member)
+		}
+	}
+
+	/** Forgets a member that is gone and that nobody knows, or will come to know, any more. */
+	#release(member: Member): void {
+		if (member.state === 'open' || member.seenBy > 0 || member.greeted.size > 0) return
+		if (this.#members[member.index] !== member) return
+		this.#members[member.index] = undefined
+		this.#freed.push(member.index)
+		for (const other of this.#members) other?.greeted.delete(member.index)
+		const left = this.#byName.get(member.peer.name)?.filter(one => one !== member) ?? []
+		if (left.length > 0) this.#byName.set(member.peer.name, left)
+		else this.#byName.delete(member.peer.name)
+	}
+}
