@@ -134,6 +134,11 @@ export class Ordering<Item, V = number> {
 		for (const [id, { item, version }] of this.#live) yield [id, item, version]
 	}
 
+	/** The remembered deletions, the oldest first. */
+	*deletions(): Generator<[id: string, version: V], void, undefined> {
+		yield* this.#tombstones
+	}
+
 	/** How many are live. */
 	get size(): number {
 		return this.#live.size

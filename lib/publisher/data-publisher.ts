@@ -74,6 +74,7 @@ export class DataPublisher<Update, View, Key, Result, Notification> implements A
 				update: (origin, update) => replica.update(origin, update as Update),
 				replace: (origin, data) => replica.replace(origin, data),
 				remove: origin => replica.remove(origin),
+				repair: () => replica.repair(),
 				foreign: (message, from) => void this.#translate(message, from),
 			},
 			new Translator(module as never, this.#version, scope, logger),
@@ -202,6 +203,7 @@ export class DataPublisher<Update, View, Key, Result, Notification> implements A
 			...counts,
 			log: { updates: log.size, bytes: log.bytes },
 			rebuilt: this.#replica.rebuilt,
+			incomplete: this.#replica.incomplete,
 		}
 	}
 
@@ -223,11 +225,7 @@ export class DataPublisher<Update, View, Key, Result, Notification> implements A
 		this.#exchange.acknowledgements.stop(error)
 		this.#subscriptions.end(error)
 		const closed = this.#exchange.close()
-		try {
-			this.#replica.stop()
-		} catch (thrown) {
-			this.#settings.logger.error(`'${this.scope}': stopGlobalView threw`, { error: thrown })
-		}
+		this.#replica.stop()
 		await closed
 	}
 

@@ -29,7 +29,7 @@ export class Exchange implements ChannelListener<unknown> {
 	readonly #store: Store
 	readonly #sending: Sending
 	readonly #repairs: Repairs
-	#open = false
+	#asks = 0
 	#malformed = 0
 	#overflowed = 0
 	#closed = false
@@ -62,16 +62,15 @@ export class Exchange implements ChannelListener<unknown> {
 		})
 		this.#repairs = new Repairs(settings, this.#peers, this.#sending, () => {
 			translator.release()
+			store.repair()
 			return this.acknowledgements.waiting > 0
 		})
 	}
 
 	/** @throws what `Transport.open` throws. */
 	open(): void {
-		const channel = this.#settings.transport?.open<unknown>(this.#scope, this)
-		if (channel === undefined) return
-		this.#sending.open(channel)
-		this.#open = true
+		if (this.#settings.transport === undefined) return
+		this.#sending.open(this.#settings.transport.open<unknown>(this.#scope, this))
 		this.#repairs.stir()
 	}
 
@@ -87,7 +86,7 @@ export class Exchange implements ChannelListener<unknown> {
 	/** Our data have been updated. Returns the update's number. */
 	announce(update: Uint8Array): number {
 		const number = this.#sending.announce(update)
-		if (this.#open) this.#repairs.stir()
+		if (this.#settings.transport !== undefined) this.#repairs.stir()
 		return number
 	}
 
@@ -115,7 +114,7 @@ export class Exchange implements ChannelListener<unknown> {
 		this.#inbox.push(() => {
 			const { interval, maxDataBytes, maxLogUpdates, maxLogBytes } = this.#settings
 			const limits = { maxDataBytes, held: maxLogUpdates, heldBytes: maxLogBytes }
-			const known = new RemotePeer(peer, limits, interval)
+			const known = new RemotePeer(peer, limits, () => ++this.#asks, interval)
 			this.#peers.set(peer.id, known)
 			this.#repairs.ask(known, false)
 			this.#repairs.stir()
@@ -156,9 +155,7 @@ export class Exchange implements ChannelListener<unknown> {
 		return true
 	}
 
-	isForeign(origin: Peer): boolean {
-		return this.#peers.get(origin.id)?.foreign === true
-	}
+	readonly isForeign = (origin: Peer): boolean => this.#peers.get(origin.id)?.foreign === true
 
 	#receive(from: Peer, message: unknown): void {
 		const peer = this.#peers.get(from.id)

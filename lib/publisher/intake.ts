@@ -56,15 +56,17 @@ export class Intake {
 	/** The number of the last update applied; `undefined` until full data has been. */
 	#applied: number | undefined
 	#ask: Ask | undefined
-	#asked = 0
 	#incoming: Incoming | undefined
 	#held: Updates[] = []
 	#heldUpdates = 0
 	#heldBytes = 0
 	readonly #limits: IntakeLimits
+	readonly #nextAsk: () => number
 
-	constructor(limits: IntakeLimits) {
+	/** @param nextAsk Numbers for asks, none of them twice, whichever peer they are for and however often that is up. */
+	constructor(limits: IntakeLimits, nextAsk: () => number) {
 		this.#limits = limits
+		this.#nextAsk = nextAsk
 	}
 
 	get epoch(): string | undefined {
@@ -100,7 +102,7 @@ export class Intake {
 	ask(full: boolean): { readonly number: number; readonly has: Position | undefined } {
 		this.#dropTransfer()
 		const wanted = full || this.#ask?.full === true
-		this.#ask = { number: ++this.#asked, full: wanted }
+		this.#ask = { number: this.#nextAsk(), full: wanted }
 		return this.currentAsk()!
 	}
 

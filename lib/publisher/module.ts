@@ -46,8 +46,7 @@ export type Translation<Data, Update, View, Version> =
  * during a rolling upgrade these are modules of different versions.
  *
  * All callbacks are synchronous and are called one at a time; none may call the publisher back. `Data` and `Update`
- * travel as MessagePack, so they are plain data (see `Transport`), and they are shared: a callback returns a new one
- * rather than changing what it was given. The view never travels and may be whatever is fast to read; it may be changed
+ * travel as MessagePack, so they are plain data (see `Transport`). Updates are never changed. The view never travels and may be whatever is fast to read; it may be changed
  * in place, since a view whose callback threw is thrown away and built again.
  *
  * The reference is `data_publisher` of Erlang/OTP 29.
@@ -64,7 +63,10 @@ export interface PublisherModule<Data, Update, View, Key, Result, Version, Notif
 
 	stopGlobalView?(view: View): void
 
-	/** Pure. Accepts updates of every older version. */
+	/**
+	 * Data after an update. Accepts updates of every older version. Large data may be changed in place and returned, if
+	 * nothing can throw once the first change is made; called after `updateGlobalViewAndNotify`, with the same update.
+	 */
 	updateLocalData(update: Update, data: Data): Data
 
 	/**

@@ -39,9 +39,9 @@ export class RemotePeer {
 	nudged = false
 	failure: Error | undefined
 
-	constructor(peer: Peer, limits: IntakeLimits, retryDelay: number) {
+	constructor(peer: Peer, limits: IntakeLimits, nextAsk: () => number, retryDelay: number) {
 		this.peer = peer
-		this.intake = new Intake(limits)
+		this.intake = new Intake(limits, nextAsk)
 		this.retryDelay = retryDelay
 	}
 

@@ -27,6 +27,7 @@ export class Replica<Update, View, Key, Result, Notification> {
 	#calling = false
 	#stopped = false
 	#rebuilt = 0
+	#incomplete = false
 
 	constructor(
 		module: PublisherModule<unknown, Update, View, Key, Result, ModuleVersion, Notification>,
@@ -64,8 +65,14 @@ export class Replica<Update, View, Key, Result, Notification> {
 		return this.#rebuilt
 	}
 
-	dataOf(id: string): unknown {
-		return this.#contributions.get(id)?.data
+	/** Our own data are not in the view: the module threw over them when it was built again. */
+	get incomplete(): boolean {
+		return this.#incomplete
+	}
+
+	/** Tries once more to build a view that has everything in it. */
+	repair(): void {
+		if (this.#incomplete) this.#rebuild()
 	}
 
 	/**
@@ -84,9 +91,8 @@ export class Replica<Update, View, Key, Result, Notification> {
 	/** What a peer contributed goes. This does not fail: if it has to be done without notifying, the subscriptions end. */
 	remove(origin: Peer): void {
 		if (!this.#contributions.has(origin.id)) return
-		const empty = this.#guarded(() => this.#module.initLocalData())
 		try {
-			this.#change(origin, before => this.#module.dataDiff(before, empty), true)
+			this.#change(origin, before => this.#module.dataDiff(before, this.#module.initLocalData()), true)
 		} catch (error) {
 			this.#logger.error(`'${this.#scope}': the removal of a peer's data threw; the view is built again`, {
 				peer: origin.id,
@@ -121,7 +127,7 @@ export class Replica<Update, View, Key, Result, Notification> {
 
 	stop(): void {
 		this.#stopped = true
-		this.#guarded(() => this.#module.stopGlobalView?.(this.#view))
+		this.#end()
 	}
 
 	#change(
@@ -134,6 +140,7 @@ export class Replica<Update, View, Key, Result, Notification> {
 		}: { readonly after?: { readonly data: unknown }; readonly onCommit?: (() => void) | undefined } = {},
 	): void {
 		if (this.#stopped) return
+		this.repair()
 		const before = this.#contributions.get(origin.id)?.data
 		let touched = false
 		try {
@@ -141,10 +148,15 @@ export class Replica<Update, View, Key, Result, Notification> {
 				this.#guarded(() => {
 					const known = before === undefined ? this.#module.initLocalData() : before
 					const update = updateFor(known)
-					const data = after ?? { data: gone ? undefined : this.#module.updateLocalData(update, known) }
-					touched = true
 					const map = this.#subscriptions.map
-					return { ...data, view: this.#module.updateGlobalViewAndNotify(origin, update, map, this.#view) }
+					touched = true
+					// The view first, as in the reference: then a module may change data in place, as its last step.
+					const view = this.#module.updateGlobalViewAndNotify(origin, update, map, this.#view)
+					if (gone) return { view, data: undefined }
+					return {
+						view,
+						data: after === undefined ? this.#module.updateLocalData(update, known) : after.data,
+					}
 				}),
 			)
 			this.#view = result.view
@@ -158,35 +170,59 @@ export class Replica<Update, View, Key, Result, Notification> {
 		}
 	}
 
+	/** Whose data throw even here is left out, and the next attempt made without him: what he has done to the view is gone. */
 	#rebuild(): void {
 		if (this.#stopped) return
 		this.#rebuilt++
+		const left = new Map(this.#contributions)
+		let lost: unknown
+		let unbuilt = false
+		for (let culprit: Contribution | undefined; ;) {
+			try {
+				culprit = undefined
+				this.#end()
+				this.#view = this.#guarded(() => this.#module.initGlobalView(this.#scope))
+				for (culprit of left.values()) this.#put(culprit)
+				break
+			} catch (error) {
+				lost = error
+				unbuilt = culprit === undefined
+				if (culprit === undefined) break
+				left.delete(culprit.origin.id)
+				this.#logger.error(`'${this.#scope}': data cannot be put into the view`, {
+					peer: culprit.origin.id,
+					error,
+				})
+			}
+		}
+		if (lost === undefined) {
+			// Whoever has subscribed meanwhile has a snapshot without our data.
+			if (this.#incomplete) this.#subscriptions.end(viewLost('now everything is in the view again'))
+			this.#incomplete = false
+			return
+		}
+		this.#incomplete = !left.has(this.#self.id) || unbuilt
+		for (const [id, { origin }] of this.#contributions) {
+			if (left.has(id) || id === this.#self.id) continue
+			this.#contributions.delete(id)
+			this.#onLost(origin)
+		}
+		this.#subscriptions.end(viewLost(lost))
+	}
+
+	#end(): void {
 		try {
 			this.#guarded(() => this.#module.stopGlobalView?.(this.#view))
 		} catch (error) {
 			this.#logger.error(`'${this.#scope}': stopGlobalView threw`, { error })
 		}
-		this.#view = this.#guarded(() => this.#module.initGlobalView(this.#scope))
-		let lost: unknown
-		for (const { origin, data } of [...this.#contributions.values()]) {
-			try {
-				this.#view = this.#guarded(() => {
-					const update = this.#module.dataDiff(this.#module.initLocalData(), data)
-					return this.#module.updateGlobalViewAndNotify(origin, update, new Map(), this.#view)
-				})
-			} catch (error) {
-				this.#logger.error(`'${this.#scope}': the data of a peer cannot be put into the view`, {
-					peer: origin.id,
-					error,
-				})
-				lost = error
-				// Our own stay what they are, so that they can be put right.
-				if (origin.id === this.#self.id) continue
-				this.#contributions.delete(origin.id)
-				this.#onLost(origin)
-			}
-		}
-		if (lost !== undefined) this.#subscriptions.end(viewLost(lost))
+	}
+
+	#put({ origin, data }: Contribution): void {
+		this.#view = this.#guarded(() => {
+			const update = this.#module.dataDiff(this.#module.initLocalData(), data)
+			return this.#module.updateGlobalViewAndNotify(origin, update, new Map(), this.#view)
+		})
 	}
 
 	#guarded<T>(call: () => T): T {

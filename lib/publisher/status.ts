@@ -25,4 +25,6 @@ export interface PublisherStatus {
 	readonly unsent: number
 	/** How often a callback that threw has made the view be built again. Anything but 0 is a defect of the module. */
 	readonly rebuilt: number
+	/** The view could not be built again with our own data in it. It is tried again with each change and each beat. */
+	readonly incomplete: boolean
 }

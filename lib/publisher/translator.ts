@@ -16,7 +16,7 @@ export class Translator {
 	#encodedAt = -1
 
 	constructor(module: AnyModule, mine: ModuleVersion, scope: string, logger: Logger) {
-		this.#module = module as never
+		this.#module = module
 		this.#mine = mine
 		this.#scope = scope
 		this.#logger = logger

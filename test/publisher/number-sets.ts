@@ -73,7 +73,7 @@ export class NumberSets implements PublisherModule<
 	): SetView {
 		const has = view.get(origin.id) ?? new Set()
 		const added = add.filter(number => !has.has(number))
-		const removed = remove.filter(number => has.has(number))
+		const removed = remove.filter(number => has.has(number) && !add.includes(number))
 		for (const number of removed) has.delete(number)
 		for (const number of added) has.add(number)
 		if (has.size === 0) view.delete(origin.id)
