@@ -148,15 +148,16 @@ export class History {
 
 	#subscribe(name: string, member: Member): void {
 		this.#note(`subscribe ${name}`)
-		let follower: Follower | undefined
+		const followers: Follower[] = []
 		const { ref, result } = member.publisher.subscribe('all', {
-			onNotification: notification => follower!.follow(notification),
+			onNotification: notification => followers[0]!.follow(notification),
 			onEnd: () => {
 				member.followers.delete(ref)
 				member.lost++
 			},
 		})
-		follower = new Follower(result)
+		const follower = new Follower(result)
+		followers.push(follower)
 		member.followers.set(ref, follower)
 	}
 
