@@ -7,6 +7,8 @@ export interface ConfigItem {
 	readonly requestType: string
 	/** A semantic version. `0.0.0`, the default, is lower than all others. */
 	readonly version: string
+	/** What the service itself wishes. An operator's `setDisabled` outweighs it, whatever is pushed later. */
+	readonly disabled?: boolean | undefined
 }
 
 /** Where items of a service come from when the gateway fetches them itself. See `ServiceConfig` for its fields. */
@@ -19,7 +21,10 @@ export interface ServiceRecord<Pull extends PullTarget = PullTarget> {
 	readonly service: string
 	/** The version of the service's configuration, opaque unless both sides are semantic versions. */
 	readonly configVersion: string
-	/** Counts the service's commits in this database, from 1. What compare-and-set goes by. Not reset by a deletion. */
+	/**
+	 * A positive integer that grows with each change of the service: a commit, a deletion, an operator's flag. It is not
+	 * given twice, not even after a deletion: what compare-and-set goes by.
+	 */
 	readonly revision: number
 	/** Who brought it: the service itself, or our puller. */
 	readonly source: 'push' | 'pull'
@@ -38,7 +43,7 @@ export type Lookup<Item> =
 
 export interface ListedItem<Item> {
 	readonly item: Item
-	/** Whether an operator has disabled it. Kept apart from the item, so that no push enables it again. */
+	/** Whether reads pass over it: an operator's flag, which no push changes; without one, the item's own wish. */
 	readonly disabled: boolean
 }
 
@@ -94,7 +99,7 @@ export interface ConfigDb<Item extends ConfigItem, Pull extends PullTarget = Pul
 	getLatest(service: string, requestType: string): Lookup<Item>
 	service(service: string): ServiceRecord<Pull> | undefined
 	services(): ReadonlyArray<ServiceRecord<Pull>>
-	/** Disabled ones included. Empty for a service that is unknown. */
+	/** By `requestType`, then by version. Disabled ones included. Empty for a service that is unknown. */
 	items(service: string): ReadonlyArray<ListedItem<Item>>
 	/** Items in all, disabled ones included. */
 	readonly size: number
@@ -102,7 +107,10 @@ export interface ConfigDb<Item extends ConfigItem, Pull extends PullTarget = Pul
 	/**
 	 * One transaction: items stored, vanished ones removed, record and pull registration replaced.
 	 *
-	 * @throws `CONFLICT` where the service has another revision than expected; `DATABASE_FAILED`, `STOPPED`.
+	 * @throws `CONFLICT` where the service has another revision than expected: reads then see the state that it
+	 * conflicted with, so whoever decides again decides upon that; `VALIDATION_FAILED` for items that
+	 * are another service's, not unique, of a version that is none, or not plain data; `DATABASE_FAILED`,
+	 * `NOT_STARTED`, `STOPPED`.
 	 */
 	commit(commit: ServiceCommit<Item, Pull>): Promise<ConfigChange<Pull>>
 	/** Items, record, pull registration and operator's flags. `undefined` where the service was unknown. */

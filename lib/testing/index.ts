@@ -15,3 +15,8 @@ export {
 	type TransportCounts,
 	type WireOptions,
 } from '../transports/memory.ts'
+export {
+	transportConformance,
+	type TransportConformanceOptions,
+	type TransportHarness,
+} from './transport-conformance.ts'

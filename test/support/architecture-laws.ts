@@ -56,7 +56,8 @@ export const laws: Laws = {
 		'lib/term': term,
 		'lib/table': [...term, 'lib/term'],
 		'lib/config': [...term, 'lib/term', 'lib/nats'],
-		'lib/autoconfig': ['lib/core'],
+		// Messages are JSON, and the last good configuration is a snapshot like a term's.
+		'lib/autoconfig': ['lib/core', 'lib/codecs', 'lib/last-known-good'],
 		'lib/publisher': ['lib/core', 'lib/transports'],
 		'lib/hub': ['lib/core'],
 

@@ -44,6 +44,8 @@ export class Member implements Channel<unknown> {
 	/** For how many others we are up. */
 	seenBy = 0
 	readonly pairs = new Map<Member, Pair>()
+	/** When the last of what went to many at once arrives: nothing overtakes that either. */
+	floor = 0
 	readonly tally: Counts = { sent: 0, received: 0, dropped: 0, refused: 0, lost: 0 }
 	readonly peers: ReadonlyMap<string, Peer>
 	/** Planned already: those whom it can reach and has not greeted will be. */

@@ -58,7 +58,7 @@ export class Post {
 		const { timetable, conditions } = this.#world
 		const pair = pairOf(from, to)
 		const transit = conditions.wire.latency(from.peer.name, to.peer.name) + this.jitter()
-		pair.due = Math.max(pair.due, timetable.dueIn(delay + transit))
+		pair.due = Math.max(pair.due, from.floor, timetable.dueIn(delay + transit))
 		pair.underWay += 1
 		const happen = (): void => {
 			arrive()
@@ -66,6 +66,33 @@ export class Post {
 			if (pair.underWay === 0) from.pairs.delete(to)
 		}
 		timetable.plan(pair.due, { happen })
+	}
+
+	/**
+	 * The same for many pairs at once, in one step where they take the same time. `pairs` is from, to, from, to, …
+	 * Ten thousand peers that meet exchange a hundred million hellos: too many for an object each.
+	 */
+	carryAll(pairs: readonly Member[], arrive: (pairs: readonly Member[]) => void): void {
+		const { timetable, conditions } = this.#world
+		const { latency, jitter } = conditions.wire
+		const together = new Map<number, Member[]>()
+		for (let index = 0; index + 1 < pairs.length; index += 2) {
+			const from = pairs[index]!
+			const to = pairs[index + 1]!
+			if (jitter > 0 || from.pairs.has(to)) {
+				this.carry(from, to, () => arrive([from, to]))
+				continue
+			}
+			const due = Math.max(from.floor, timetable.dueIn(latency(from.peer.name, to.peer.name)))
+			const group = together.get(due)
+			if (group === undefined) together.set(due, [from, to])
+			else group.push(from, to)
+		}
+		for (const [due, group] of together) {
+			for (let index = 0; index < group.length; index += 2)
+				group[index]!.floor = Math.max(group[index]!.floor, due)
+			timetable.plan(due, { happen: () => arrive(group) })
+		}
 	}
 
 	jitter(): number {

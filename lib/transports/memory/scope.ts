@@ -68,11 +68,11 @@ export class Scope {
 		const named = this.#byName.get(peer.name)
 		if (named === undefined) this.#byName.set(peer.name, [member])
 		else named.push(member)
+		this.#greetAll(member)
 		for (const other of this.#members) {
-			if (other?.state !== 'open' || other === member) continue
-			if (this.#post.reaches(member, other)) this.#greet(member, other)
+			if (other?.state !== 'open' || other === member || member.greeted.has(other.index)) continue
 			// Who cannot be reached cannot answer either; its heartbeat is what tells us of it.
-			else if (this.#post.reaches(other, member)) this.#announce(other)
+			if (this.#post.reaches(other, member)) this.#announce(other)
 		}
 		return member
 	}
@@ -106,34 +106,76 @@ export class Scope {
 		}
 	}
 
-	#greet(from: Member, to: Member): void {
-		from.greeted.add(to.index)
-		let delay = 0
-		while (this.#post.loses()) delay += this.#world.conditions.detection / 3
-		this.#post.carry(from, to, () => this.#hello(from, to), delay)
+	/** Says hello to everybody whom it can reach and has not greeted yet. */
+	#greetAll(from: Member): void {
+		const pairs: Member[] = []
+		for (const to of this.#members) {
+			if (to?.state !== 'open' || from === to || from.greeted.has(to.index)) continue
+			if (this.#post.reaches(from, to)) pairs.push(from, to)
+		}
+		this.#greet(pairs)
 	}
 
-	#hello(from: Member, to: Member): void {
+	/** @param pairs From, to, from, to, … */
+	#greet(pairs: readonly Member[]): void {
+		const now: Member[] = []
+		for (let index = 0; index + 1 < pairs.length; index += 2) {
+			const from = pairs[index]!
+			const to = pairs[index + 1]!
+			from.greeted.add(to.index)
+			let delay = 0
+			while (this.#post.loses()) delay += this.#world.conditions.detection / 3
+			if (delay === 0) now.push(from, to)
+			else this.#post.carry(from, to, () => this.#hellos([from, to]), delay)
+		}
+		this.#post.carryAll(now, this.#hellos)
+	}
+
+	readonly #hellos = (pairs: readonly Member[]): void => {
+		const ups: Member[] = []
+		const answers: Member[] = []
+		for (let index = 0; index + 1 < pairs.length; index += 2) {
+			const from = pairs[index]!
+			const to = pairs[index + 1]!
+			if (!this.#hello(from, to)) continue
+			ups.push(from, to)
+			if (from.state === 'open' && !to.greeted.has(from.index) && this.#post.reaches(to, from))
+				answers.push(to, from)
+		}
+		// Before anybody is told, since who is told may send something, which must not come before the hello.
+		this.#greet(answers)
+		for (let index = 0; index < ups.length; index += 2) ups[index + 1]!.listener.peerUp(ups[index]!.peer)
+	}
+
+	/** Whether it is up by that, and was not before. */
+	#hello(from: Member, to: Member): boolean {
 		// So slow that both ends have forgotten that it was ever said.
-		if (this.#members[from.index] !== from) return
+		if (this.#members[from.index] !== from) return false
 		if (to.state !== 'open' || !this.#post.reaches(from, to)) {
 			this.#ungreet(from, to)
 			if (to.state === 'open' && from.state === 'open') this.#announce(from)
-			return
+			return false
 		}
-		for (const other of this.#byName.get(from.peer.name)?.slice() ?? []) {
-			if (other === from || !to.up.has(other.index)) continue
-			// Its successor's hello was faster.
-			if (other.order > from.order) return this.#ungreet(from, to)
-			this.#down(to, other, 'replaced')
-			if (to.state !== 'open') return this.#ungreet(from, to)
+		const named = this.#byName.get(from.peer.name)!
+		if (named.length > 1 && !this.#replaces(from, named.slice(), to)) {
+			this.#ungreet(from, to)
+			return false
 		}
-		if (!to.up.add(from.index)) return
+		if (!to.up.add(from.index)) return false
 		from.seenBy += 1
 		if (from.state === 'crashed') this.#missLater(to, from)
-		if (from.state === 'open' && !to.greeted.has(from.index) && this.#post.reaches(to, from))
-			this.#greet(to, from)
-		to.listener.peerUp(from.peer)
+		return true
+	}
+
+	/** Whether it is the last of its name that the other has heard of; those before it are down then. */
+	#replaces(from: Member, named: readonly Member[], at: Member): boolean {
+		for (const other of named) {
+			if (other === from || !at.up.has(other.index)) continue
+			// Its successor's hello was faster.
+			if (other.order > from.order) return false
+			this.#down(at, other, 'replaced')
+		}
+		return at.state === 'open'
 	}
 
 	#goodbye(from: Member, to: Member): void {
@@ -186,10 +228,7 @@ export class Scope {
 		const { timetable, conditions } = this.#world
 		const happen = (): void => {
 			from.announces = false
-			for (const to of this.#members) {
-				if (from.state !== 'open' || to?.state !== 'open') continue
-				if (from !== to && !from.greeted.has(to.index) && this.#post.reaches(from, to)) this.#greet(from, to)
-			}
+			if (from.state === 'open') this.#greetAll(from)
 		}
 		timetable.plan(timetable.dueIn(conditions.random() * (conditions.detection / 3)), { happen })
 	}

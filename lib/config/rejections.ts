@@ -1,0 +1,54 @@
+import type { RemoteTermError } from '../core/errors.ts'
+import { reasonOf, type FailureLog } from './failures.ts'
+import { isName } from './names.ts'
+
+/** What something that may be no push at all says of itself. */
+export const claimsOf = (
+	config: unknown,
+): {
+	readonly service: string | undefined
+	readonly configVersion: string | undefined
+	readonly count: number
+} => {
+	const { service, configVersion, items } = (config ?? {}) as Readonly<Record<string, unknown>>
+	return {
+		service: isName(service) ? service : undefined,
+		configVersion: typeof configVersion === 'string' ? configVersion.slice(0, 256) : undefined,
+		count: Array.isArray(items) ? items.length : 0,
+	}
+}
+
+/** One record for each item that has a fault, and one for all that is wrong with the rest. */
+export const recordRejection = (
+	failures: FailureLog,
+	{
+		config,
+		error,
+		source,
+		node,
+	}: {
+		readonly config: unknown
+		readonly error: RemoteTermError
+		readonly source: 'push' | 'pull'
+		readonly node: string | undefined
+	},
+): void => {
+	const { service, items } = (config ?? {}) as { readonly service?: unknown; readonly items?: unknown }
+	const reasons = new Map<number | undefined, string[]>()
+	for (const { path, message } of error.issues ?? []) {
+		const [first, index, ...rest] = path
+		const ofItem = first === 'items' && typeof index === 'number'
+		const at = ofItem ? index : undefined
+		const reason = reasonOf(ofItem ? { path: rest, message } : { path, message })
+		reasons.set(at, [...(reasons.get(at) ?? []), reason])
+	}
+	if (reasons.size === 0) {
+		failures.record({ service, source, node, reasons: [`${error.code}: ${error.message}`] })
+		return
+	}
+	for (const [index, found] of reasons) {
+		const item = index === undefined ? undefined : (items as readonly unknown[])[index]
+		const { requestType, version } = (item ?? {}) as Readonly<Record<string, unknown>>
+		failures.record({ service, requestType, version, source, node, reasons: found })
+	}
+}

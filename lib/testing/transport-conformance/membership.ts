@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict'
+import type { Check, Ear } from './session.ts'
+
+const names = (ear: Ear): string[] => [...ear.channel.peers.values()].map(({ name }) => name).sort()
+
+/** Who is there, who is not any more, and who is somebody else now. */
+export const membershipChecks: readonly Check[] = [
+	{
+		title: 'a peer has its name, a boot of its own, and both as its id',
+		async run(session) {
+			const [a, b] = [await session.join('a'), await session.join('b')]
+			for (const [{ self }, name] of [
+				[a, 'a'],
+				[b, 'b'],
+			] as const) {
+				assert.equal(self.name, name)
+				assert.match(self.boot, /^[^#]+$/)
+				assert.equal(self.id, `${self.name}#${self.boot}`)
+			}
+			assert.notEqual(a.self.boot, b.self.boot)
+		},
+	},
+	{
+		title: 'peers of a scope come up at each other, and nobody at itself',
+		async run(session) {
+			const [a, b, c] = await session.meet('a', 'b', 'c')
+			assert.deepEqual(
+				[names(a!), names(b!), names(c!)],
+				[
+					['b', 'c'],
+					['a', 'c'],
+					['a', 'b'],
+				],
+			)
+			assert.deepEqual(a!.changes.sort(), ['up b', 'up c'])
+			for (const [id, peer] of a!.channel.peers) {
+				assert.equal(id, peer.id)
+				assert.equal(a!.channel.peers.get(id), peer)
+				assert(a!.channel.peers.has(id))
+			}
+			assert(!a!.channel.peers.has(a!.self.id))
+		},
+	},
+	{
+		title: 'who comes late finds those who are there, and is found',
+		async run(session) {
+			const [a, b] = await session.meet('a', 'b')
+			await session.roundTrip(a!, b!)
+			const late = session.open(await session.join('late'))
+			await session.until(() => late.channel.peers.size === 2, 'the late one to find both')
+			await session.until(() => a!.channel.peers.size === 2, 'the late one to be found')
+			assert.equal(late.channel.peers.get(a!.self.id)?.boot, a!.self.boot)
+			assert.equal(a!.channel.peers.get(late.self.id)?.boot, late.self.boot)
+			await session.roundTrip(late, a!)
+		},
+	},
+	{
+		title: 'who closes a channel says goodbye, behind everything that it has sent',
+		async run(session) {
+			const [a, b, c] = await session.meet('a', 'b', 'c')
+			for (let number = 0; number < 100; number++) {
+				if (number % 2) b!.channel.broadcast(number)
+				else b!.channel.send(a!.self, number)
+			}
+			await session.within(b!.close(), 'close')
+			await session.until(() => a!.changes.includes('down b goodbye'), 'the goodbye to come')
+			assert.equal(a!.messagesOf('b').length, 100)
+			assert.equal(a!.heard[a!.heard.length - 1]?.kind, 'down')
+			assert.deepEqual(names(a!), ['c'])
+			assert.equal(a!.channel.send(b!.self, 'too late'), false)
+			await session.roundTrip(a!, c!)
+		},
+	},
+	{
+		title: 'closing a transport says goodbye in every scope',
+		async run(session) {
+			const transport = await session.join('a')
+			const other = await session.join('b')
+			const scopes = ['one', 'two', 'three']
+			for (const scope of scopes) session.open(transport, scope).mustBeQuiet = false
+			const ears = scopes.map(scope => session.open(other, scope))
+			for (const ear of ears) await session.until(() => ear.channel.peers.size === 1, 'the peer to come up')
+			await session.within(transport.close(), 'close')
+			for (const ear of ears)
+				await session.until(() => ear.changes.includes('down a goodbye'), 'a goodbye in each scope')
+		},
+	},
+	{
+		title: 'a restart is another peer: its predecessor is down first',
+		async run(session) {
+			const transport = await session.join('b')
+			const a = session.open(await session.join('a'))
+			const first = session.open(transport)
+			await session.until(() => a.channel.peers.size === 1, 'the peer to come up')
+			await session.crash(transport)
+			first.mustBeQuiet = true
+			const second = session.open(await session.join('b'))
+			assert.equal(second.self.name, 'b')
+			assert.notEqual(second.self.boot, first.self.boot)
+			await session.until(() => a.channel.peers.has(second.self.id), 'the successor to come up')
+			assert.deepEqual(
+				a.heard.map(({ kind, peer }) => [kind, peer.id]),
+				[
+					['up', first.self.id],
+					['down', first.self.id],
+					['up', second.self.id],
+				],
+			)
+			// Which of them says so first, the old one or the new one, is the network's affair.
+			assert.match(a.changes[1]!, session.harness.crash ? /replaced|silent/ : /replaced|goodbye/)
+			await session.until(() => second.channel.peers.has(a.self.id), 'the successor to find its peer')
+			await session.roundTrip(a, second)
+			assert.equal(a.channel.send(first.self, 'to the dead'), false)
+		},
+	},
+	{
+		title: 'a scope that was closed can be opened again, and is up again',
+		async run(session) {
+			const [a, b] = await session.meet('a', 'b')
+			const transport = await session.join('c')
+			const first = session.open(transport)
+			await session.until(() => a!.channel.peers.size === 2, 'the third to come up')
+			await session.within(first.close(), 'close')
+			await session.until(() => a!.changes.includes('down c goodbye'), 'the goodbye to come')
+			const second = session.open(transport)
+			await session.until(() => a!.changes.filter(one => one === 'up c').length === 2, 'it to be up again')
+			await session.until(() => second.channel.peers.size === 2, 'it to find both again')
+			await session.roundTrip(second, a!)
+			await session.roundTrip(b!, second)
+		},
+	},
+	{
+		title: 'scopes are separate',
+		async run(session) {
+			const [a, b] = [await session.join('a'), await session.join('b')]
+			const [one, two] = [session.open(a, 'one'), session.open(b, 'two')]
+			const [both, alsoBoth] = [session.open(a, 'both'), session.open(b, 'both')]
+			await session.until(() => both.channel.peers.size === 1, 'the peer in the shared scope')
+			await session.until(() => alsoBoth.channel.peers.size === 1, 'the peer in the shared scope')
+			assert.equal(one.channel.broadcast('nobody hears this'), 0)
+			assert.equal(one.channel.send(b.self, 'nor this'), false)
+			both.channel.broadcast('for both')
+			await session.roundTrip(both, alsoBoth)
+			assert.deepEqual([one.heard, two.heard], [[], []])
+			assert.deepEqual(alsoBoth.messages, ['for both'])
+			assert.equal(one.channel.scope, 'one')
+		},
+	},
+	{
+		title: 'a scope cannot be open twice, and must have a name',
+		async run(session) {
+			const transport = await session.join('a')
+			session.open(transport, 'one')
+			const listener = { peerUp() {}, peerDown() {}, message() {} }
+			session.expectCode('INVALID_OPTION', () => transport.open('one', listener), 'open of an open scope')
+			for (const scope of ['', 'a b', '.a', 'a>', '*', 'a\r\nPUB x', 'x'.repeat(129), null as never])
+				session.expectCode('INVALID_OPTION', () => transport.open(scope, listener), `open of '${scope}'`)
+		},
+	},
+]

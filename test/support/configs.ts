@@ -1,0 +1,24 @@
+import { MemoryConfigDb, type PushConfig, type PushedFunConfig } from '../../lib/config/index.ts'
+import { silentLogger } from '../../lib/core/logger.ts'
+
+/** A function that nothing is wrong with. */
+export const fun = (requestType: string, more: Partial<PushedFunConfig> = {}): PushedFunConfig => ({
+	requestType,
+	nodes: ['https://orders.example.com'],
+	target: `/${requestType}`,
+	...more,
+})
+
+/** A push that nothing is wrong with. */
+export const push = (
+	service: string,
+	configVersion: string,
+	items: readonly PushedFunConfig[] = [fun('create')],
+	more: Partial<PushConfig> = {},
+): PushConfig => ({ service, nodes: ['https://orders.example.com'], configVersion, items, ...more })
+
+export const openMemory = async (): Promise<MemoryConfigDb> => {
+	const db = new MemoryConfigDb({ logger: silentLogger })
+	await db.open()
+	return db
+}
