@@ -32,7 +32,7 @@ const seen = (): void => {
 		const view = [...(publisher.view as ReadonlyMap<string, unknown>)]
 			.map(([id, prices]) => `${id.split('#')[0]!} ${JSON.stringify(prices)}`)
 			.sort()
-		console.log(`  ${name} (version ${shop.status().version}) sees ${view.join(', ')}`)
+		console.log(`  ${name} (version ${publisher.status().version}) sees ${view.join(', ')}`)
 	}
 }
 
