@@ -13,6 +13,7 @@ const benchmarks: Readonly<
 	read: () => import('./read.ts'),
 	refresh: () => import('./refresh.ts'),
 	table: () => import('./table.ts'),
+	cluster: () => import('./cluster.ts'),
 }
 
 const { values, positionals } = parseArgs({

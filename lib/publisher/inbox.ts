@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../core/clock.ts'
 
 /** So much at a stretch, then whoever else has something to do in this process has his turn. */
 const SLICE_MS = 5
-const SLICE_COUNT = 200
+const SLICE_COUNT = 900
 
 type Job = () => void
 
