@@ -80,7 +80,11 @@ export const exchange = async (
 			)
 		} catch (error) {
 			limits.release()
-			throw limits.reason ?? failureOf(faultOf(error), url, 'request')
+			// A dispatcher may refuse in words of ours: a guard that does not connect to such an address.
+			throw (
+				limits.reason ??
+				(error instanceof RemoteTermError ? error : failureOf(faultOf(error), url, 'request'))
+			)
 		}
 		if (!REDIRECTS.has(response.status) && response.status !== 0) {
 			return {

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '../core/clock.ts'
-import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
+import { asRemoteTermError, messageOf, RemoteTermError } from '../core/errors.ts'
 import { consoleLogger, safeLogger, type Logger } from '../core/logger.ts'
 import type {
 	ConfigChange,
@@ -180,7 +180,11 @@ export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = Pu
 		} catch (error) {
 			this.#status = 'closed'
 			await this.#store.close().catch(() => {})
-			throw asRemoteTermError(error, 'DATABASE_FAILED', message => `Cannot open the database: ${message}`)
+			const failed = error instanceof RemoteTermError && error.code === 'DATABASE_FAILED'
+			if (failed) throw error
+			throw new RemoteTermError('DATABASE_FAILED', `Cannot open the database: ${messageOf(error)}`, {
+				cause: error,
+			})
 		}
 		// `close` may have been called meanwhile.
 		if (this.#status === 'opening') this.#status = 'open'

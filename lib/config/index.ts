@@ -49,3 +49,10 @@ export {
 	type PullMessage,
 	type PushMessage,
 } from './channels.ts'
+export { ConfigPuller } from './puller.ts'
+export type { ConfigPullerOptions, NamedFetcher } from './puller-options.ts'
+export type { PullEvents, PullResult, PullStatus, PullerStatus } from './puller-status.ts'
+export { createOriginPolicy, type OriginPolicy, type OriginPolicyOptions } from './origin-policy.ts'
+export { ConfigPusher, type PushExtras, type PushOnStartupOptions, type PushOptions } from './pusher.ts'
+export type { ConfigPusherOptions, TokenSource } from './pusher-options.ts'
+export type { Announced, Announcement, AnnouncementEvents, AnnouncementStatus } from './announcement.ts'

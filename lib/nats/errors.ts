@@ -11,17 +11,33 @@ interface Thrown {
 }
 
 /** By what they are for the caller; each room has codes of its own for them. */
-export type NatsFault = 'denied' | 'timeout' | 'not_found' | 'conflict' | 'no_jetstream' | 'refused' | 'lost'
+export type NatsFault =
+	| 'denied'
+	| 'timeout'
+	| 'not_found'
+	| 'conflict'
+	| 'no_jetstream'
+	/** It has reached nobody: JetStream is not there, or has no leader for what was asked. */
+	| 'no_responders'
+	| 'refused'
+	| 'lost'
 
 /** https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const WRONG_LAST_SEQUENCE = new Set<unknown>([10071, 10164])
 const NOT_FOUND = new Set<unknown>([10014, 10037, 10059])
+/** Of a cluster that is just starting: too few servers known, or no leader yet. */
+const NOT_YET = new Set<unknown>([10005, 10008, 10009])
 const NO_JETSTREAM = new Set<unknown>([10039, 10076])
 
 export const faultOf = (thrown: unknown): NatsFault => {
 	const { name = '', code, status, cause } = (thrown ?? {}) as Thrown
 	if (WRONG_LAST_SEQUENCE.has(code)) return 'conflict'
+	if (NOT_YET.has(code)) return 'no_responders'
 	if (NOT_FOUND.has(code) || status === 404) return 'not_found'
+	if (name === 'NoRespondersError' || (cause as Thrown | undefined)?.name === 'NoRespondersError')
+		return 'no_responders'
+	if (name === 'JetStreamNotEnabled' && (cause as Thrown | undefined)?.name === 'RequestError')
+		return 'no_responders'
 	if (NO_JETSTREAM.has(code) || name === 'JetStreamNotEnabled') return 'no_jetstream'
 	if (
 		['AuthorizationError', 'UserAuthenticationExpiredError', 'PermissionViolationError'].includes(name) ||
@@ -40,8 +56,13 @@ export const isAmbiguous = (thrown: unknown): boolean => {
 	return fault === 'timeout' || fault === 'lost'
 }
 
+/** Whether the same may go well in a moment: a server is away, a leader is being chosen. */
+export const isPassing = (thrown: unknown): boolean =>
+	isAmbiguous(thrown) || faultOf(thrown) === 'no_responders'
+
 const HINTS: Partial<Record<NatsFault, string>> = {
 	no_jetstream: ' (JetStream is not enabled on this server or for this account)',
+	no_responders: ' (nobody answers: is JetStream enabled, and does the cluster have a leader?)',
 }
 
 const wrap = (thrown: unknown, code: ErrorCode, what: string): RemoteTermError => {
@@ -64,6 +85,7 @@ const FETCH_CODES: Readonly<Record<NatsFault, ErrorCode>> = {
 	not_found: 'FETCH_NOT_FOUND',
 	conflict: 'FETCH_STATUS',
 	no_jetstream: 'FETCH_STATUS',
+	no_responders: 'FETCH_FAILED',
 	refused: 'FETCH_STATUS',
 	lost: 'FETCH_FAILED',
 }

@@ -38,6 +38,8 @@ export interface NatsLinkContext {
  */
 export class NatsLink {
 	readonly connection: NatsConnection
+	/** What inboxes that others create have to begin with. */
+	readonly inboxPrefix: string | undefined
 	readonly #events: Emitter<NatsLinkEvents>
 	#connected = true
 	#closed = false
@@ -54,7 +56,7 @@ export class NatsLink {
 		try {
 			const connection = await (signal === undefined ? connecting : untilAborted(connecting, signal))
 			logger.info(`${owner} is connected to NATS`, { server: connection.getServer() })
-			return new NatsLink(connection, attempts, owner, logger)
+			return new NatsLink(connection, settings, attempts, owner, logger)
 		} catch (error) {
 			// Given up on: nobody else will close it.
 			connecting.then(
@@ -65,8 +67,15 @@ export class NatsLink {
 		}
 	}
 
-	private constructor(connection: NatsConnection, attempts: Attempts, owner: string, logger: Logger) {
+	private constructor(
+		connection: NatsConnection,
+		settings: NatsSettings,
+		attempts: Attempts,
+		owner: string,
+		logger: Logger,
+	) {
 		this.connection = connection
+		this.inboxPrefix = settings.inboxPrefix
 		this.#events = new Emitter(logger)
 		void this.#follow(attempts, owner, logger)
 		void connection.closed().then(error => {
@@ -94,6 +103,39 @@ export class NatsLink {
 	): Disposable {
 		const off = this.#events.on(name, listener)
 		return { [Symbol.dispose]: off }
+	}
+
+	/** Resolves when it stands again; at once, if it does. Rejects with the reason of `signal`. */
+	async whenConnected(signal: AbortSignal): Promise<void> {
+		if (this.#connected) return
+		let listening: Disposable | undefined
+		let off: Disposable | undefined
+		const connected = new Promise<void>((resolve, reject) => {
+			listening = this.on('reconnected', () => resolve())
+			off = this.on('closed', () => reject(new Error('The connection is closed')))
+			if (this.#closed) reject(new Error('The connection is closed'))
+		})
+		try {
+			await untilAborted(connected, signal)
+		} finally {
+			listening?.[Symbol.dispose]()
+			off?.[Symbol.dispose]()
+		}
+	}
+
+	/** Settles like `answer`, or rejects as soon as the connection is lost, and the answer with it. */
+	async untilDisconnected<Answer>(answer: Promise<Answer>): Promise<Answer> {
+		let listening: Disposable | undefined
+		const lost = new Promise<never>((_, reject) => {
+			listening = this.on('disconnected', () =>
+				reject(new Error('The connection was lost before the answer')),
+			)
+		})
+		try {
+			return await Promise.race([answer, lost])
+		} finally {
+			listening?.[Symbol.dispose]()
+		}
 	}
 
 	/** No event comes after this. What waits for an answer is rejected. */

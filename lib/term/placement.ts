@@ -1,5 +1,5 @@
 import { reasonOf } from '../core/clock.ts'
-import { messageOf, RemoteTermError } from '../core/errors.ts'
+import { messageOf, RemoteTermError, type ErrorCode } from '../core/errors.ts'
 import type { Encoding, FetchContext } from '../core/fetcher.ts'
 import { checkAgainst } from '../core/standard-schema.ts'
 import {
@@ -16,6 +16,9 @@ import { checkDrift, countKeys } from './drift.ts'
 import type { PutInfo } from './events.ts'
 import type { Settings } from './options.ts'
 import { decode, inflateAll, type DecodedDigest } from './receive.ts'
+
+/** On the content, so that they are remembered with its version, as those of `validate` are. */
+const VERDICTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['VALIDATION_FAILED', 'DOWNGRADE_REFUSED'])
 
 /** A body that has been read, and has yet to become a value. */
 export interface Readied<T> {
@@ -144,6 +147,8 @@ export class Placement<T> {
 				await pending
 			}
 		} catch (error) {
+			// Who hands the value on to another gate, as the puller does, may be refused there for its content.
+			if (error instanceof RemoteTermError && VERDICTS.has(error.code)) throw error
 			throw new RemoteTermError(
 				'PUT_FAILED',
 				`Cannot put ${name}@${held.version ?? 'initial'}: ${messageOf(error)}`,

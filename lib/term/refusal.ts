@@ -34,6 +34,7 @@ const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	'VALIDATION_FAILED',
 	'INFLATED_TOO_LARGE',
 	'DRIFT_REFUSED',
+	'DOWNGRADE_REFUSED',
 ])
 const FINAL_WHEN_REPEATED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	'INFLATE_FAILED',

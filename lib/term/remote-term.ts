@@ -117,7 +117,8 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	/**
 	 * Puts the value where `get` finds it. Override both to keep it elsewhere. A put that throws is `PUT_FAILED`: the
-	 * version is not recorded, and the value will be fetched and put again.
+	 * version is not recorded, and the value will be fetched and put again. One that throws a `RemoteTermError` with
+	 * `VALIDATION_FAILED` or `DOWNGRADE_REFUSED` has refused the content, as `validate` may: that version is remembered.
 	 */
 	protected put(term: T, _info: PutInfo): void | Promise<void> {
 		this.#value = term

@@ -20,3 +20,10 @@ export {
 	type TransportConformanceOptions,
 	type TransportHarness,
 } from './transport-conformance.ts'
+export {
+	configDbConformance,
+	type ConfigDbConformanceOptions,
+	type ConfigDbHarness,
+	type ConformanceItem,
+	type ConformancePull,
+} from './config-db-conformance.ts'

@@ -22,3 +22,7 @@ export const openMemory = async (): Promise<MemoryConfigDb> => {
 	await db.open()
 	return db
 }
+
+/** The items of a version, by which it can be told whether it is there whole: each says which version it is of. */
+export const itemsOf = (version: number): PushedFunConfig[] =>
+	Array.from({ length: 1 + (version % 5) }, (_, index) => fun(`r${index}`, { target: `/v${version}` }))

@@ -1,0 +1,128 @@
+import { isDeepStrictEqual } from 'node:util'
+import { RemoteTermError } from '../core/errors.ts'
+import type { ConfigChange, ServiceRecord } from './config-db.ts'
+import { nodesOf, type HttpNodes } from './http/nodes.ts'
+import type { PullNode } from './pull-nodes.ts'
+import type { PullTelling } from './pull-telling.ts'
+import { PulledService } from './pulled-service.ts'
+import type { PullerSettings } from './puller-options.ts'
+import type { PullStatus } from './puller-status.ts'
+import type { ServiceConfig } from './push-config.ts'
+import type { Turns } from './turns.ts'
+
+export interface RosterEntry {
+	readonly by: PullStatus['by']
+	readonly pulled: PulledService
+	readonly nodes: readonly PullNode[]
+}
+
+export interface RosterCrew {
+	readonly http: HttpNodes
+	readonly turns: Turns
+	readonly tell: PullTelling
+}
+
+/** Who is pulled: at most one entry for each service, which is one term and one timer. */
+export class PullRoster {
+	readonly entries = new Map<string, RosterEntry>()
+	readonly notPulled = new Map<string, RemoteTermError>()
+	readonly #settings: PullerSettings
+	readonly #crew: RosterCrew
+	readonly #ending = new Set<Promise<void>>()
+
+	constructor(settings: PullerSettings, crew: RosterCrew) {
+		this.#settings = settings
+		this.#crew = crew
+	}
+
+	/** A service has changed in the database, whoever did it. */
+	change({ kind, record, service }: ConfigChange<ServiceConfig>): void {
+		if (kind === 'deleted') {
+			this.notPulled.delete(service)
+			this.drop(service)
+		} else if (kind === 'committed' && record !== undefined) this.register(record, record.source === 'push')
+	}
+
+	/**
+	 * What the database says about a service counts, unless the operator has said otherwise.
+	 *
+	 * @param fresh Its configuration has just come with a push, so there is no hurry to pull it.
+	 */
+	register({ service, pull, source }: ServiceRecord<ServiceConfig>, fresh: boolean): void {
+		const { logger, maxServices, policy } = this.#settings
+		const entry = this.entries.get(service)
+		if (entry?.by === 'operator') return
+		this.notPulled.delete(service)
+		if (pull === undefined) {
+			this.drop(service)
+			return
+		}
+		try {
+			policy.check(pull)
+			if (entry === undefined && this.entries.size >= maxServices)
+				throw new RemoteTermError(
+					'INVALID_OPTION',
+					`${service} is not pulled: there are ${maxServices} services already (maxServices)`,
+				)
+		} catch (error) {
+			this.drop(service)
+			if (this.notPulled.size < maxServices) this.notPulled.set(service, error as RemoteTermError)
+			logger.warn(`${service} is registered to be pulled, and is not`, { service, error })
+			return
+		}
+		// What was refused may be right after this push.
+		const refused = source === 'push' && entry?.pulled.health().refusedVersion !== undefined
+		if (entry !== undefined && !refused && isDeepStrictEqual(entry.pulled.service, pull)) return
+		this.replace(pull, 'push', { fresh, forced: false })
+	}
+
+	/** What the operator wants pulled. */
+	follow(service: ServiceConfig): void {
+		this.notPulled.delete(service.service)
+		this.replace(service, 'operator', { fresh: false, forced: false })
+	}
+
+	/** Ends the entry that is there, if any, and begins a new one that knows nothing of it. */
+	replace(
+		service: ServiceConfig,
+		by: PullStatus['by'],
+		{ fresh, forced }: { readonly fresh: boolean; readonly forced: boolean },
+	): PulledService {
+		const { http, tell, turns } = this.#crew
+		const settings = this.#settings
+		const name = service.service
+		const timeout = Math.min(service.timeout ?? settings.timeout, settings.maxTimeout)
+		const refreshInterval = Math.max(
+			service.refreshInterval ?? settings.refreshInterval,
+			settings.minRefreshInterval,
+		)
+		const nodes = nodesOf(service, timeout, settings, http)
+		this.drop(name)
+		const pulled = new PulledService({
+			...{ ...settings, service, nodes, turns, fresh, forced, refreshInterval, timeout },
+			stored: () => settings.db.service(name),
+			onStart: startedAt => tell.began(name, startedAt),
+			onEnd: (result, startedAt) => tell.ended(result, startedAt),
+		})
+		this.entries.set(name, { by, pulled, nodes })
+		pulled.start()
+		return pulled
+	}
+
+	/** Returns whether it was there. */
+	drop(service: string): boolean {
+		const entry = this.entries.get(service)
+		if (entry === undefined) return false
+		this.entries.delete(service)
+		const ending = entry.pulled.stop({ quietly: false }).finally(() => this.#ending.delete(ending))
+		this.#ending.add(ending)
+		return true
+	}
+
+	/** Ends all of them at once, without a word; resolves when they have. */
+	async end(): Promise<void> {
+		const stopped = [...this.entries.values()].map(({ pulled }) => pulled.stop({ quietly: true }))
+		this.entries.clear()
+		await Promise.allSettled([...stopped, ...this.#ending])
+	}
+}
