@@ -12,7 +12,17 @@ import { formatMessage } from 'publint/utils'
 const MAX_PACKED = 500_000
 const MAX_FILES = 700
 /** What the main entry must not load: each has a subpath, or a command, of its own. */
-const NOT_AT_FIRST = ['@aws-sdk', '@smithy', 'undici', 'http-cache-semantics', 'commander', 'cli-progress']
+const NOT_AT_FIRST = [
+	'@aws-sdk',
+	'@smithy',
+	'undici',
+	'http-cache-semantics',
+	'commander',
+	'cli-progress',
+	'hono',
+	'@hono',
+	'zod',
+]
 /**
  * The optional peers, and for each what first needs it. Every subpath can be imported without them: what needs one
  * says so, by its name, when it is used.
