@@ -15,6 +15,8 @@ const MAX_FILES = 700
 const NOT_AT_FIRST = [
 	'@aws-sdk',
 	'@smithy',
+	'@nats-io',
+	'lmdb',
 	'undici',
 	'http-cache-semantics',
 	'commander',
@@ -23,6 +25,14 @@ const NOT_AT_FIRST = [
 	'@hono',
 	'zod',
 ]
+/** There is no server, and it is not so far that one would be missed. */
+const nobodyThere = `
+	const { NatsConfigDb } = await import('remote-term/config/nats')
+	const db = new NatsConfigDb({ servers: '127.0.0.1:1' })
+	await db.open().catch(error => {
+		if (error.code !== 'DATABASE_FAILED') throw error
+	})
+`
 /**
  * The optional peers, and for each what first needs it. Every subpath can be imported without them: what needs one
  * says so, by its name, when it is used.
@@ -37,6 +47,28 @@ const PEERS = {
 			credentials: { accessKeyId: 'nobody', secretAccessKey: 'nothing' },
 		})
 		await fetcher.init({ signal: new AbortController().signal, clock, logger })
+	`,
+	'@nats-io/jetstream': `
+		const { NatsFetcher } = await import('remote-term/fetchers/nats')
+		const logger = { debug() {}, info() {}, warn() {}, error() {} }
+		const fetcher = new NatsFetcher({ servers: '127.0.0.1:1', bucket: 'bucket', key: 'key' })
+		await fetcher.init({ signal: new AbortController().signal, logger }).catch(error => {
+			if (error.code !== 'FETCH_FAILED') throw error
+		})
+	`,
+	'@nats-io/kv': nobodyThere,
+	'@nats-io/transport-node': nobodyThere,
+	lmdb: `
+		const { LmdbConfigDb } = await import('remote-term/config/lmdb')
+		const { mkdtempSync } = await import('node:fs')
+		const folder = mkdtempSync((await import('node:os')).tmpdir() + '/remote-term-lmdb-')
+		const db = new LmdbConfigDb({ path: folder + '/config.lmdb' })
+		try {
+			await db.open()
+		} finally {
+			await db.close()
+			await (await import('node:fs/promises')).rm(folder, { recursive: true })
+		}
 	`,
 	'@opentelemetry/api': `
 		const { instrument } = await import('remote-term/otel')
@@ -156,7 +188,9 @@ const failWithoutPeers = () => {
 	for (const [peer, use] of Object.entries(PEERS))
 		assert.throws(
 			() => nodeEval(use),
-			error => error.message.includes('RemoteTermError') && error.message.includes(`npm install ${peer}`),
+			error =>
+				error.message.includes('RemoteTermError') &&
+				new RegExp(`npm install [^()]*${peer}\\b`).test(error.message),
 			`What needs ${peer} must say so where it is not installed`,
 		)
 	return Object.keys(PEERS).join(', ')

@@ -10,9 +10,11 @@ import { holds, type Figure, type RunOptions } from './measure.ts'
 const benchmarks: Readonly<
 	Record<string, () => Promise<{ run: (options: RunOptions) => Promise<Figure[]> }>>
 > = {
+	gateway: () => import('./gateway.ts'),
 	read: () => import('./read.ts'),
 	refresh: () => import('./refresh.ts'),
 	table: () => import('./table.ts'),
+	stream: () => import('./stream.ts'),
 }
 
 const { values, positionals } = parseArgs({

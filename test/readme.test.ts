@@ -37,6 +37,9 @@ const serveFiles: RequestListener = (request, response) => {
 	const file = files.find(({ directive }) => `/${directive.file}` === path)
 	const etag = '"1"'
 	if (file === undefined) response.writeHead(404).end()
+	// A stream stays open.
+	else if (file.language === 'sse')
+		response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`${file.code}\n`)
 	else if (request.headers['if-none-match'] === etag) response.writeHead(304, { etag }).end()
 	else {
 		const type = path.endsWith('.json') ? 'application/json' : 'application/octet-stream'

@@ -24,3 +24,16 @@ export interface ItemKind<Item> {
 	 */
 	validate?(item: Item, id: string): true | string
 }
+
+/** The kind with one more opinion on what is valid. */
+export const withValidation = <Item>(
+	kind: ItemKind<Item>,
+	validate: ((item: Item, id: string) => true | string) | undefined,
+): ItemKind<Item> => ({
+	collection: kind.collection,
+	parse: (raw, id) => kind.parse(raw, id),
+	validate(item, id) {
+		const verdict = kind.validate?.(item, id) ?? true
+		return verdict === true && validate !== undefined ? validate(item, id) : verdict
+	},
+})

@@ -6,14 +6,29 @@ export type Plain = string | number | boolean | null | readonly Plain[] | { read
 export interface PlainLimits {
 	/** How deep arrays and objects may be nested. */
 	readonly maxDepth: number
-	/** As JSON in UTF-8, roughly: what is counted is never less than a third of it, nor more than it. */
+	/** As JSON in UTF-8, roughly: what is counted is never more than that. */
 	readonly maxBytes: number
 }
 
 export const PLAIN_LIMITS: PlainLimits = Object.freeze({ maxDepth: 64, maxBytes: 256 * 2 ** 10 })
 
-/** Objects that `plainCopy` made: frozen through and through, and shared with nobody who could write to them. */
-const copies = new WeakSet<object>()
+class Returns {
+	constructor(value: object) {
+		return value
+	}
+}
+
+/**
+ * A private mark on the objects that `plainCopy` made: frozen through and through, and shared with nobody who could
+ * write to them. A `WeakSet` would say the same, at the price of most of the garbage collector's time.
+ */
+class Copied extends Returns {
+	readonly #mark = true
+
+	static is(value: object): boolean {
+		return #mark in value && value.#mark
+	}
+}
 
 /** Thrown within a copy that is given up; never leaves this file. */
 class Fault extends Error {
@@ -30,13 +45,14 @@ class Fault extends Error {
  * nobody can change it later and no prototype comes with it. Members that are `undefined` are left out, as by JSON. Its
  * depth is bounded, so that none of the recursions that are to follow overflows the stack.
  *
- * @returns the copy, or the first thing in it that is not plain.
+ * @returns the copy, with a count of bytes that its JSON has at least, and has at most 24 times; or the first
+ * thing in it that is not plain.
  */
 export const plainCopy = <Value>(
 	value: Value,
 	limits: PlainLimits = PLAIN_LIMITS,
-): { readonly copy: Value } | { readonly issue: ErrorIssue } => {
-	if (typeof value === 'object' && value !== null && copies.has(value)) return { copy: value }
+): { readonly copy: Value; readonly bytes: number } | { readonly issue: ErrorIssue } => {
+	if (typeof value === 'object' && value !== null && Copied.is(value)) return { copy: value, bytes: Infinity }
 	const path: Array<string | number> = []
 	let bytes = 0
 	const count = (more: number): void => {
@@ -64,6 +80,11 @@ export const plainCopy = <Value>(
 				throw new Fault([...path], `expected what JSON can carry, got a ${typeof from}`)
 		}
 	}
+	/** The root gets its mark before it is frozen, since a frozen object may one day take none. */
+	const finished = <Made extends object>(made: Made): Readonly<Made> => {
+		if (path.length === 0) new Copied(made)
+		return Object.freeze(made)
+	}
 	const copyObject = (from: object): Plain => {
 		if (path.length >= limits.maxDepth) {
 			throw new Fault(path.slice(0, 8), `is nested more than ${limits.maxDepth} levels deep`)
@@ -76,7 +97,7 @@ export const plainCopy = <Value>(
 				elements.push(copy(from[index] ?? null))
 				path.pop()
 			}
-			return Object.freeze(elements)
+			return finished(elements)
 		}
 		const prototype: unknown = Object.getPrototypeOf(from)
 		// An object of another realm has another `Object.prototype`, but that has no prototype of its own either.
@@ -92,12 +113,11 @@ export const plainCopy = <Value>(
 			members[name] = copy(member)
 			path.pop()
 		}
-		return Object.freeze(members)
+		return finished(members)
 	}
 	try {
 		const copied = copy(value) as Value
-		if (typeof copied === 'object' && copied !== null) copies.add(copied)
-		return { copy: copied }
+		return { copy: copied, bytes }
 	} catch (thrown) {
 		if (thrown instanceof Fault) return { issue: thrown.issue }
 		throw thrown

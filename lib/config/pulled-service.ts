@@ -16,7 +16,7 @@ import type { PulledDocument } from './pulled-document.ts'
 import type { Turns } from './turns.ts'
 
 /** What is in the database of a service. */
-export type Stored = Pick<ServiceRecord, 'configVersion' | 'revision'>
+export type Stored = Pick<ServiceRecord, 'configVersion' | 'revision' | 'source'>
 
 export interface PulledServiceOptions {
 	readonly service: ServiceConfig
@@ -45,7 +45,14 @@ export interface PulledServiceOptions {
 /** Faults of a body after its node had answered: another node may well do better. What the receiver refuses is none. */
 const OF_ONE_NODE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 	...(['DESERIALIZE_FAILED', 'EMPTY_BODY', 'INFLATE_FAILED', 'DIGEST_MISMATCH'] as const),
-	...(['FETCH_INCOMPLETE', 'FETCH_FAILED', 'FETCH_TIMEOUT', 'TOO_LARGE', 'INFLATED_TOO_LARGE'] as const),
+	...([
+		'FETCH_INCOMPLETE',
+		'FETCH_FAILED',
+		'FETCH_TIMEOUT',
+		'TIMEOUT',
+		'TOO_LARGE',
+		'INFLATED_TOO_LARGE',
+	] as const),
 ])
 
 /** How long a pull may wait for its turn, on top of its own timeout. In milliseconds. */
@@ -209,16 +216,7 @@ export class PulledService {
 		const configVersion = own ?? checked ?? keeps ?? unmarked(version!)
 		const { answeredBy, forced } = this.#source
 		if (configVersion === held?.configVersion && keeps === undefined && !forced) return
-		if (
-			answeredBy?.standsIn &&
-			!forced &&
-			held !== undefined &&
-			isDowngrade(held.configVersion, configVersion)
-		)
-			throw new RemoteTermError(
-				'DOWNGRADE_REFUSED',
-				`${answeredBy.label} stands in for another node of ${service} and lags behind: it has ${configVersion}, and ${held.configVersion} is stored`,
-			)
+		if (held !== undefined && !forced) this.#refuseLagging(held, configVersion)
 		if (signal.aborted) throw new RemoteTermError('STOPPED', `The pull of ${service} was given up`)
 		await receiver.receive({
 			service,
@@ -232,6 +230,20 @@ export class PulledService {
 			expectedRevision: this.#began?.revision,
 		})
 		this.#received = items.length
+	}
+
+	/**
+	 * The first node may take back what it has brought itself. A node that stands in for it lags behind rather than means
+	 * it; and so does one that has an older version than the service has pushed, as while a new version is rolled out.
+	 */
+	#refuseLagging(held: Stored, configVersion: string): void {
+		const { label = 'a node', standsIn = false } = this.#source.answeredBy ?? {}
+		if (!(standsIn || held.source === 'push') || !isDowngrade(held.configVersion, configVersion)) return
+		const because = standsIn ? 'stands in for another node' : 'has not got what was pushed'
+		throw new RemoteTermError(
+			'DOWNGRADE_REFUSED',
+			`${label} ${because} and lags behind: it has ${this.service.service} at ${configVersion}, and ${held.configVersion} is stored`,
+		)
 	}
 
 	#updated(count: number): PullResult {

@@ -4,6 +4,7 @@ import { describe, invalid } from '../core/options.ts'
 import type { ItemRef } from './config-db.ts'
 import { HttpNodes } from './http/nodes.ts'
 import type { OriginPolicy } from './origin-policy.ts'
+import { checkedOf, unmarked } from './pull-source.ts'
 import { PullRoster, type RosterEntry } from './pull-roster.ts'
 import { PullTelling } from './pull-telling.ts'
 import { parsePullerOptions, type ConfigPullerOptions, type PullerSettings } from './puller-options.ts'
@@ -212,7 +213,8 @@ export class ConfigPuller implements AsyncDisposable {
 			consecutiveFailures: health.consecutiveFailures,
 			failingSince: health.failingSince,
 			lastError: pulled.lastError,
-			refusedVersion: health.refusedVersion,
+			refusedVersion:
+				health.refusedVersion && (checkedOf(health.refusedVersion) ?? unmarked(health.refusedVersion)),
 		}
 	}
 

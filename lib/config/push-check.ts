@@ -187,7 +187,7 @@ const checkItem = async <Item extends ConfigItem>(
 	const output = plainCopy(result.value, bounds)
 	if ('issue' in output) return refuse(output.issue.path, output.issue.message)
 	const item = output.copy
-	if (byteLengthOver(item, limits.maxItemBytes)) {
+	if (output.bytes * 24 > limits.maxItemBytes && byteLengthOf(item) > limits.maxItemBytes) {
 		return refuse([], `has more than ${limits.maxItemBytes} bytes as JSON`)
 	}
 	if (!isName(item.requestType)) refuse(['requestType'], `expected ${NAME_EXPECTED}`)
@@ -211,6 +211,4 @@ const ask = async <Item>(policy: ItemPolicy<Item>, item: Item): Promise<true | s
 	}
 }
 
-/** The copy's estimate kept it from being huge; this is exact. */
-const byteLengthOver = (item: unknown, limit: number): boolean =>
-	Buffer.byteLength(JSON.stringify(item), 'utf8') > limit
+const byteLengthOf = (item: unknown): number => Buffer.byteLength(JSON.stringify(item), 'utf8')

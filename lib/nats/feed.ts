@@ -29,6 +29,8 @@ export interface FeedOptions {
 	readonly from: 'last' | 'new'
 	readonly clock: Clock
 	readonly logger: Logger
+	/** Leaves out what the messages say, for those who only want to know that there is one. Default: false. */
+	readonly headersOnly?: boolean | undefined
 	/** One at a time, in order. Where it rejects, the same entry comes again. */
 	readonly onEntry: (entry: FeedEntry) => Promise<void> | void
 	/**
@@ -81,6 +83,11 @@ export class NatsFeed {
 		await caughtUp
 	}
 
+	/** Begins as soon as that is possible, and goes on trying where it is not yet. */
+	follow(): void {
+		this.#restart()
+	}
+
 	async close(): Promise<void> {
 		if (this.#closed) return
 		this.#closed = true
@@ -92,7 +99,7 @@ export class NatsFeed {
 	}
 
 	async #begin(run: number): Promise<void> {
-		const { link, manager, packages, stream, filter, from, onResume } = this.#options
+		const { link, manager, packages, stream, filter, from, headersOnly = false, onResume } = this.#options
 		let start: Partial<ConsumerConfig> = {
 			deliver_policy: from === 'last' ? 'last_per_subject' : 'new',
 		}
@@ -123,6 +130,7 @@ export class NatsFeed {
 			flow_control: true,
 			idle_heartbeat: nanos(HEARTBEAT),
 			inactive_threshold: nanos(30 * HEARTBEAT),
+			headers_only: headersOnly,
 			mem_storage: true,
 			num_replicas: 1,
 		})
@@ -147,6 +155,11 @@ export class NatsFeed {
 			// Flow control: the server waits until we have taken in what it has sent, so its answer takes its turn.
 			else if (message.reply) this.#enqueue(run, () => void message.respond())
 			else if (Number(headers.get('Nats-Last-Consumer')) >= state.expected) this.#restart()
+			return
+		}
+		// The server has given the consumer up.
+		if (headers !== undefined && headers.code >= 400) {
+			this.#restart()
 			return
 		}
 		const delivery = deliveryOf(message.reply ?? '')
@@ -204,8 +217,8 @@ export class NatsFeed {
 		const delay = Math.min(RETRY.cap, RETRY.base * 2 ** Math.min(this.#failures++, 20))
 		const say = this.#failures === 5 ? 'warn' : 'debug'
 		logger[say](`Cannot follow ${stream}: ${messageOf(error)}; trying again`, { failures: this.#failures })
-		if (!this.#begun) {
-			this.#caughtUp?.reject(error)
+		if (!this.#begun && this.#caughtUp !== undefined) {
+			this.#caughtUp.reject(error)
 			return
 		}
 		this.#run++

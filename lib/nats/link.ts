@@ -28,6 +28,8 @@ export interface NatsLinkContext {
 	readonly signal?: AbortSignal | undefined
 	/** Default: `Math.random`. */
 	readonly random?: (() => number) | undefined
+	/** The server does not send us what we publish ourselves. */
+	readonly noEcho?: boolean | undefined
 }
 
 /**
@@ -44,11 +46,12 @@ export class NatsLink {
 
 	/** Rejects with what `@nats-io/transport-node` threw; `INVALID_OPTION` where it is not installed; `STOPPED`. */
 	static async open(settings: NatsSettings, context: NatsLinkContext): Promise<NatsLink> {
-		const { owner, signal, random = Math.random } = context
+		const { owner, signal, random = Math.random, noEcho = false } = context
 		const logger = safeLogger(context.logger ?? silentLogger)
 		const transport = await loadTransport(owner)
 		const attempts = new Attempts(settings, random)
-		const options = connectionOptions(settings, await authenticatorOf(settings, transport), attempts)
+		const authenticator = await authenticatorOf(settings, transport)
+		const options = { ...connectionOptions(settings, authenticator, attempts), noEcho }
 		const connecting = transport.connect(options)
 		try {
 			const connection = await (signal === undefined ? connecting : untilAborted(connecting, signal))

@@ -3,7 +3,12 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 export type Transport = typeof import('@nats-io/transport-node')
 export type JetStream = typeof import('@nats-io/jetstream')
 export type Kv = typeof import('@nats-io/kv')
-export type ObjectStore = typeof import('@nats-io/obj')
+
+/** What to install, all at once, where one of them is missing. */
+const NEEDS: Readonly<Record<string, string>> = {
+	NatsFetcher: '@nats-io/transport-node @nats-io/jetstream',
+	NatsConfigDb: '@nats-io/transport-node @nats-io/jetstream @nats-io/kv',
+}
 
 /** Optional peers: their absence is a wrong installation, to be told in words that help. */
 const load = async <Loaded>(
@@ -16,7 +21,7 @@ const load = async <Loaded>(
 	} catch (error) {
 		throw new RemoteTermError(
 			'INVALID_OPTION',
-			`${owner} needs ${name}, which cannot be loaded: npm install ${name} (${messageOf(error)})`,
+			`${owner} needs ${name}, which cannot be loaded: npm install ${NEEDS[owner] ?? name} (${messageOf(error)})`,
 			{ cause: error },
 		)
 	}
@@ -30,6 +35,3 @@ export const loadJetStream = (owner: string): Promise<JetStream> =>
 	load(owner, '@nats-io/jetstream', () => import('@nats-io/jetstream'))
 
 export const loadKv = (owner: string): Promise<Kv> => load(owner, '@nats-io/kv', () => import('@nats-io/kv'))
-
-export const loadObjectStore = (owner: string): Promise<ObjectStore> =>
-	load(owner, '@nats-io/obj', () => import('@nats-io/obj'))

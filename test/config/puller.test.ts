@@ -174,7 +174,7 @@ test('a version that was refused is remembered, and not downloaded again until t
 	}
 	t.is(server.count('/config.json'), 1)
 	t.is(server.count('/version'), 4)
-	t.is(puller.status().services[0]?.refusedVersion, 'v:2')
+	t.is(puller.status().services[0]?.refusedVersion, '2')
 	// Whoever insists gets another look.
 	server.answer('/config.json', document('2', 'create'))
 	t.like(await puller.forcePull('orders'), { status: 'updated', configVersion: '2' })
@@ -252,6 +252,32 @@ test('a node that hangs costs its share of the time, and the next one has the re
 	t.like(await pulled, { status: 'updated', durationMs: 2 * SECOND })
 })
 
+test('a body that never ends costs one pull, and the next node is asked at once', async t => {
+	const [dripping, good] = [await routes(t), await routes(t)]
+	let began!: () => void
+	const begun = new Promise<void>(resolve => (began = resolve))
+	dripping.answer('/config.json', (_request, response) => {
+		response.writeHead(200).write('[', () => began())
+	})
+	good.answer('/config.json', document('1', 'create'))
+	const nodes = [dripping.origin, good.origin]
+	const { clock, puller, next } = await pulling(t, {
+		allowedOrigins: nodes,
+		services: [{ service: 'orders', nodes, target: '/config.json' }],
+		timeout: 4 * SECOND,
+	})
+	const failed = next('pull.error')
+	puller.start()
+	const pulled = puller.pull('orders')
+	await begun
+	// The limit of the attempt is over as soon as the node has answered; what is left is that of the pull.
+	while (clock.timers.filter(left => left < 60 * SECOND).length !== 2 || clock.timers[0] !== 4 * SECOND)
+		await clock.advance(0)
+	await clock.advance(4 * SECOND)
+	t.is((await failed).error.code, 'TIMEOUT')
+	t.like(await pulled, { status: 'updated', configVersion: '1' })
+})
+
 test('a node that stands in for another does not take content back, unless it is forced to', async t => {
 	const lagging = await routes(t)
 	lagging.answer('/config.json', document('1.9.0', 'old'))
@@ -271,6 +297,36 @@ test('a node that stands in for another does not take content back, unless it is
 	// The first one may: it is the one to be believed.
 	first.publish(document('1.8.0', 'rolled-back'))
 	t.like(await puller.forcePull('orders'), { status: 'updated', configVersion: '1.8.0' })
+})
+
+test('a source that has not moved does not undo what is pushed after it was pulled', async t => {
+	const server = await routes(t)
+	server.answer('/version', 'a')
+	server.answer('/config.json', document('a', 'old'))
+	const { puller, receiver, db } = await pulling(t, { allowedOrigins: [server.origin] })
+	puller.start()
+	await receiver.push(registered(server.origin, 'b'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: 'a' })
+	await receiver.push(registered(server.origin, 'c'))
+	t.like(await puller.pull('orders'), { status: 'unchanged', configVersion: 'c' })
+	t.is(db.service('orders')?.configVersion, 'c')
+	server.answer('/version', 'd')
+	server.answer('/config.json', document('d', 'new'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: 'd' })
+})
+
+test('a source that lags behind a push does not take it back, and may go back on its own', async t => {
+	const source = new FakeFetcher(document('1.9.0', 'old'))
+	const { puller, receiver, db } = await pulling(t, { fetchers: { source: () => source } })
+	puller.start()
+	await receiver.push(push('orders', '2.0.0', undefined, named('orders')))
+	const lagging = await puller.pull('orders')
+	t.is(lagging.error?.code, 'DOWNGRADE_REFUSED')
+	t.is(db.service('orders')?.configVersion, '2.0.0')
+	source.publish(document('2.1.0', 'new'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: '2.1.0' })
+	source.publish(document('1.9.0', 'old'))
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: '1.9.0' })
 })
 
 test('what is pushed while a pull is under way is newer than what that brings', async t => {

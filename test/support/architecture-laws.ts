@@ -24,7 +24,7 @@ export interface Laws {
 }
 
 const doorsToNode = ['lib/digest', 'lib/inflate', 'lib/diagnostics', 'fetchers/http-request']
-const natsPeers = ['jetstream', 'kv', 'obj', 'transport-node'].map(name => `@nats-io/${name}`)
+const natsPeers = ['jetstream', 'kv', 'transport-node'].map(name => `@nats-io/${name}`)
 const fetcher = ['lib/core', 'lib/digest', 'lib/inflate', 'fetchers/http-request']
 const fetchers = ['static', 'http', 's3', 'file', 'failover', 'nats'].map(name => `fetchers/${name}`)
 const shells = ['term', 'table', 'config', 'autoconfig', 'publisher', 'hub'].map(name => `lib/${name}`)

@@ -12,7 +12,12 @@ const state = (version: string | undefined, code: ErrorCode, mendable = false) =
 	at: 0,
 })
 
-for (const code of ['DESERIALIZE_FAILED', 'VALIDATION_FAILED', 'INFLATED_TOO_LARGE'] as const) {
+for (const code of [
+	'DESERIALIZE_FAILED',
+	'VALIDATION_FAILED',
+	'INFLATED_TOO_LARGE',
+	'DOWNGRADE_REFUSED',
+] as const) {
 	test(`${code} settles a version at once`, t => {
 		const refusal = refuse(undefined, state('"v1"', code))
 		t.true(isSettled(refusal, 0))

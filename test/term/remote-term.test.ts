@@ -279,6 +279,30 @@ test('an empty body, a throwing validate and a throwing put leave everything as 
 	}
 })
 
+for (const code of ['VALIDATION_FAILED', 'DOWNGRADE_REFUSED'] as const) {
+	test(`a put that refuses the content with ${code} is a verdict, and the version is asked about only`, async t => {
+		class HandedOn extends RatesTerm {
+			protected override put(term: Rates, info: PutInfo): void {
+				if (term['EUR'] === 2) throw new RemoteTermError(code, 'The other gate says no')
+				void super.put(term, info)
+			}
+		}
+		const fetcher = new FakeFetcher('{"EUR":1}')
+		const term = new HandedOn({ fetcher, clock: new FakeClock(), logger: false })
+		t.teardown(() => term.stop())
+		await term.start()
+		fetcher.publish('{"EUR":2}')
+		const refused = await term.update()
+		t.is(refused.error?.code, code)
+		t.deepEqual(term.get(), { EUR: 1 })
+		t.is(term.health().refusedVersion, '2')
+		await term.update()
+		t.is(fetcher.calls.at(-1)?.known, '2')
+		fetcher.publish('{"EUR":3}')
+		t.is((await term.update()).status, 'updated')
+	})
+}
+
 test('a put that failed is tried again with the same version', async t => {
 	let broken = true
 	class Elsewhere extends RatesTerm {

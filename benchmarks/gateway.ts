@@ -1,0 +1,182 @@
+// Claims: a push that is checked in full and synced to the disk costs little more than the sync, many at a time share
+// one; reading a configuration is a matter of nanoseconds; a thousand services stored do not slow a push down.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { bench, do_not_optimize, run as runAll } from 'mitata'
+import { median, type Figure } from './measure.ts'
+import { hasSqlite, lmdbSink, logSink, sqliteSink } from './gateway/sinks.ts'
+import { pushOf, requestType, serviceName, time, type Sink, type Timing } from './gateway/workload.ts'
+
+const ROUNDS = 5
+const PUSHES = 1_000
+const SERVICES = 100
+const LANES = 64
+const STORED = 1_000
+const STORED_ITEMS = 10
+
+type Contender = 'lmdb' | 'log' | 'sqlite'
+
+export const run = async (): Promise<Figure[]> => {
+	const directory = await mkdtemp(
+		join(process.env['REMOTE_TERM_BENCH_DIRECTORY'] ?? tmpdir(), 'remote-term-bench-'),
+	)
+	if (!hasSqlite())
+		console.error(`  Node ${process.version} has no node:sqlite, which is skipped as a baseline`)
+	try {
+		return [...(await pushes(directory)), ...(await stored(directory)), ...(await reads(directory))]
+	} finally {
+		await rm(directory, { recursive: true, force: true })
+	}
+}
+
+const folder = async (directory: string, name: string): Promise<string> => {
+	const path = join(directory, name)
+	await mkdir(path)
+	return path
+}
+
+const contenders = async (directory: string): Promise<ReadonlyMap<Contender, Sink>> => {
+	const sqlite = await sqliteSink(directory)
+	return new Map<Contender, Sink>([
+		['lmdb', await lmdbSink(directory)],
+		['log', await logSink(directory)],
+		...(sqlite === undefined ? [] : ([['sqlite', sqlite]] as const)),
+	])
+}
+
+/** All take turns, so that whatever else the machine does falls on all of them alike; the first round warms up. */
+const compare = async (
+	sinks: ReadonlyMap<Contender, Sink>,
+	{ services, lanes }: { readonly services: number; readonly lanes: number },
+	from: number,
+): Promise<ReadonlyMap<Contender, Timing>> => {
+	const timings = new Map<Contender, Timing[]>()
+	for (let round = 0; round <= ROUNDS; round++) {
+		for (const [name, sink] of sinks) {
+			const version = from + round * Math.ceil(PUSHES / services)
+			const timing = await time(sink, { pushes: PUSHES, services, lanes, version })
+			if (round > 0) timings.set(name, [...(timings.get(name) ?? []), timing])
+		}
+	}
+	return new Map(
+		[...timings].map(([name, all]) => [
+			name,
+			{
+				microsecondsPerPush: median(all.map(one => one.microsecondsPerPush)),
+				p99: median(all.map(one => one.p99)),
+			},
+		]),
+	)
+}
+
+const BASELINES = {
+	log: 'the same bytes appended to a file, one sync each, nothing checked',
+	sqlite: 'the same transactions by node:sqlite (WAL, synchronous = FULL), nothing checked',
+} as const
+
+const figures = (
+	timings: ReadonlyMap<Contender, Timing>,
+	claim: (timing: Timing) => string,
+	value: (timing: Timing) => number,
+	bars: Partial<Record<keyof typeof BASELINES, number>>,
+): Figure[] => {
+	const ours = timings.get('lmdb')!
+	return (['sqlite', 'log'] as const).flatMap(name => {
+		const baseline = timings.get(name)
+		const maxRatio = bars[name]
+		if (baseline === undefined) return []
+		return [
+			{
+				claim: claim(ours),
+				ours: value(ours),
+				baseline: value(baseline),
+				unit: 'µs',
+				against: BASELINES[name],
+				...(maxRatio !== undefined && { maxRatio }),
+			},
+		]
+	})
+}
+
+const perSecond = ({ microsecondsPerPush }: Timing): string =>
+	`${Math.round(1e6 / microsecondsPerPush).toLocaleString('en')}/s`
+
+const pushes = async (directory: string): Promise<Figure[]> => {
+	const sinks = await contenders(await folder(directory, 'pushes'))
+	const alone = await compare(sinks, { services: SERVICES, lanes: 1 }, 1)
+	const many = await compare(sinks, { services: SERVICES, lanes: LANES }, 1_000)
+	for (const sink of sinks.values()) await sink.close()
+	const each = ({ microsecondsPerPush }: Timing): number => microsecondsPerPush
+	return [
+		...figures(
+			alone,
+			timing => `a durable push of 5 items, one at a time (ours: ${perSecond(timing)})`,
+			each,
+			{},
+		),
+		...figures(
+			many,
+			timing => `a durable push of 5 items, ${LANES} at a time (ours: ${perSecond(timing)})`,
+			each,
+			{ sqlite: 1 },
+		),
+	]
+}
+
+const fill = async (sink: Sink): Promise<void> => {
+	const all = Array.from({ length: STORED }, (_, service) => sink.push(pushOf(service, 1, STORED_ITEMS)))
+	await Promise.all(all)
+}
+
+const stored = async (directory: string): Promise<Figure[]> => {
+	const sinks = await contenders(await folder(directory, 'stored'))
+	for (const sink of sinks.values()) await fill(sink)
+	const alone = await compare(sinks, { services: STORED, lanes: 1 }, 2)
+	for (const sink of sinks.values()) await sink.close()
+	const claim = `p99 of a push, one at a time, while ${STORED.toLocaleString('en')} services are stored`
+	return figures(
+		alone,
+		() => claim,
+		({ p99 }) => p99,
+		{},
+	)
+}
+
+const reads = async (directory: string): Promise<Figure[]> => {
+	const sink = await lmdbSink(await folder(directory, 'reads'))
+	await fill(sink)
+	const { db } = sink
+	const map = new Map<string, unknown>()
+	const names: Array<readonly [service: string, requestType: string, key: string]> = []
+	for (let index = 0; index < 4_096; index++) {
+		const service = serviceName((index * 7_919) % STORED)
+		const type = requestType((index * 31) % STORED_ITEMS)
+		names.push([service, type, `${service} ${type}`])
+		map.set(`${service} ${type}`, db.getLatest(service, type))
+	}
+	let at = 0
+	bench('ConfigDb#getLatest', () => {
+		const [service, type] = names[at++ & 4_095]!
+		do_not_optimize(db.getLatest(service, type))
+	})
+	bench('Map#get', () => do_not_optimize(map.get(names[at++ & 4_095]![2])))
+	const { benchmarks } = await runAll({ format: 'quiet' })
+	await sink.close()
+	const nanoseconds = (alias: string): number => {
+		const stats = benchmarks.find(one => one.alias === alias)?.runs[0]?.stats
+		if (stats === undefined) throw new Error(`mitata measured no ${alias}`)
+		return stats.p50
+	}
+	const ours = nanoseconds('ConfigDb#getLatest')
+	return [
+		{
+			claim: `getLatest() of a random request type of ${STORED.toLocaleString('en')} services (ours: ${(1e3 / ours).toFixed(1)} million/s)`,
+			ours,
+			baseline: nanoseconds('Map#get'),
+			unit: 'ns',
+			against: 'get of one Map, by a key that is there already',
+			limit: 500,
+		},
+	]
+}

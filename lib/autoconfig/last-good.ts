@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto'
+import { sleep, type Clock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { nonEmptyString, notNegative, onlyKnownOptions, positiveInteger } from '../core/options.ts'
+import { parseJson } from '../codecs/json.ts'
+import { openSnapshots } from '#last-known-good'
+import type { Snapshot, SnapshotStore } from '../last-known-good/store.ts'
+import type { SavedItem } from './configuration.ts'
+import { readKey, seal, unseal } from './last-good-cipher.ts'
+import { pause, Slices } from './slices.ts'
+
+export interface LastGoodOptions {
+	/** Created, with its parents, by the first save, readable for nobody else. */
+	readonly directory: string
+	/** What tells this stream from others in the same directory. Default: the stream's URL, without secrets. */
+	readonly name?: string | undefined
+	/**
+	 * Encrypts the files with AES-256-GCM: 32 bytes, or a string of them in hexadecimal or base64. A configuration may
+	 * hold keys, and a disk may be read by others. With a key, a file that is not encrypted is not used.
+	 */
+	readonly key?: Uint8Array | string | undefined
+	/** How long changes are gathered before they are saved, in milliseconds; default 1 s. */
+	readonly saveDelay?: number | undefined
+	/** Neither saved nor read if it is larger. In bytes; default 256 MiB. */
+	readonly maxBytes?: number | undefined
+}
+
+const PLAIN = 'stream'
+const SEALED = 'stream-sealed'
+
+/** Lines that are gathered into one piece. */
+const PIECE = 256 * 1024
+const LF = 0x0a
+
+/** A save that takes long must not be all that is done. */
+const REST = 10
+
+/** What `close` leaves for the last save, in milliseconds. */
+const FLUSH_LIMIT = 5_000
+
+/**
+ * The last good configuration on disk. It is lines of JSON, each an item as the source described it, so that it is parsed
+ * and validated again when it is read; `lib/last-known-good` makes it durable, atomic and checked.
+ *
+ * Nothing that goes wrong here is more than a warning. What cannot be read is not an empty configuration: it is none.
+ */
+export class LastGood {
+	readonly #store: SnapshotStore
+	readonly #name: string
+	readonly #key: Uint8Array | undefined
+	readonly #saveDelay: number
+	readonly #clock: Clock
+	readonly #logger: Logger
+	readonly #closing = new AbortController()
+	readonly #all: () => Iterable<SavedItem>
+	#loading: Promise<readonly SavedItem[] | undefined> | undefined
+	#saving: Promise<void> | undefined
+	#isDirty = false
+	#lastTook = 0
+
+	constructor(
+		options: LastGoodOptions,
+		defaultName: string,
+		all: () => Iterable<SavedItem>,
+		clock: Clock,
+		logger: Logger,
+	) {
+		onlyKnownOptions('lastGood', options, ['directory', 'name', 'key', 'saveDelay', 'maxBytes'])
+		this.#name = nonEmptyString('lastGood.name', options.name ?? defaultName)
+		this.#key = options.key === undefined ? undefined : readKey(options.key)
+		this.#saveDelay = notNegative('lastGood.saveDelay', options.saveDelay ?? 1_000)
+		this.#store = openSnapshots({
+			directory: nonEmptyString('lastGood.directory', options.directory),
+			name: this.#name,
+			keep: 2,
+			maxBytes: positiveInteger('lastGood.maxBytes', options.maxBytes ?? 256 * 1024 * 1024),
+			clock,
+			logger,
+		})
+		this.#all = all
+		this.#clock = clock
+		this.#logger = logger
+	}
+
+	/** The newest one that can be read; read once. `undefined`: there is none, or none that can be read. */
+	load(): Promise<readonly SavedItem[] | undefined> {
+		return (this.#loading ??= this.#load().catch((error: unknown) => {
+			this.#warn('read', error)
+			return undefined
+		}))
+	}
+
+	/** Something has changed: it is saved soon. */
+	changed(): void {
+		this.#isDirty = true
+		if (this.#closing.signal.aborted) return
+		this.#saving ??= this.#saveSoon().finally(() => {
+			this.#saving = undefined
+		})
+	}
+
+	/** Saves what has not been saved yet, within a limit. */
+	async close(): Promise<void> {
+		if (this.#closing.signal.aborted) return
+		this.#closing.abort()
+		await this.#saving
+		if (!this.#isDirty) return
+		const limit = new AbortController()
+		const timer = this.#clock.timer(FLUSH_LIMIT, () => limit.abort())
+		try {
+			await this.#save(limit.signal)
+		} finally {
+			timer[Symbol.dispose]()
+		}
+	}
+
+	async #load(): Promise<readonly SavedItem[] | undefined> {
+		const { signal } = this.#closing
+		for await (const candidate of this.#store.candidates({ signal })) {
+			// The store has said why.
+			if (candidate.status === 'skipped') continue
+			try {
+				return await this.#read(candidate.snapshot)
+			} catch (error) {
+				this.#warn(`read ${candidate.file} of`, error)
+			}
+		}
+		return undefined
+	}
+
+	async #read({ kind, body }: Snapshot): Promise<readonly SavedItem[]> {
+		if (this.#key === undefined && kind === SEALED) throw new Error('it is encrypted, and there is no key')
+		if (this.#key !== undefined && kind !== SEALED) throw new Error('it is not encrypted, and there is a key')
+		if (kind !== SEALED && kind !== PLAIN) throw new Error(`it is of the kind ${kind}`)
+		const bytes = Buffer.from(this.#key === undefined ? body : await unseal(this.#key, this.#purpose, body))
+		const slices = new Slices(this.#clock)
+		const items: SavedItem[] = []
+		for (let at = 0; at < bytes.length;) {
+			const end = bytes.indexOf(LF, at)
+			if (end < 0) throw new Error('it ends within a line')
+			items.push(itemOf(parseJson(bytes.toString('utf8', at, end))))
+			at = end + 1
+			const turn = slices.next()
+			if (turn !== undefined) await turn
+		}
+		return items
+	}
+
+	async #saveSoon(): Promise<void> {
+		const { signal } = this.#closing
+		while (this.#isDirty && !signal.aborted) {
+			const delay = Math.max(this.#saveDelay, REST * this.#lastTook)
+			await sleep(this.#clock, delay, { signal, background: true }).catch(() => {})
+			// What is left at the end is saved by `close`, which has its own limit.
+			if (!signal.aborted) await this.#save(signal)
+		}
+	}
+
+	async #save(signal: AbortSignal): Promise<void> {
+		const began = this.#clock.monotonic()
+		this.#isDirty = false
+		try {
+			const plain = await this.#encode()
+			const body = this.#key === undefined ? plain : await seal(this.#key, this.#purpose, plain)
+			const digest = await digestOf(body)
+			const kind = this.#key === undefined ? PLAIN : SEALED
+			await this.#store.save(
+				{ version: digest, digest, kind, acceptedAt: this.#clock.now(), body },
+				{ signal },
+			)
+		} catch (error) {
+			// Not lost: whoever aborted it saves it.
+			if (signal === this.#closing.signal && signal.aborted) this.#isDirty = true
+			else this.#warn('save', error)
+		}
+		this.#lastTook = this.#clock.monotonic() - began
+	}
+
+	/** A copy of the list is taken first, so that it is one moment's state, though it takes several. */
+	async #encode(): Promise<Uint8Array[]> {
+		const slices = new Slices(this.#clock)
+		const pieces: Uint8Array[] = []
+		let text = ''
+		for (const item of [...this.#all()]) {
+			text += `${JSON.stringify(item)}\n`
+			if (text.length >= PIECE) {
+				pieces.push(Buffer.from(text))
+				text = ''
+			}
+			const turn = slices.next()
+			if (turn !== undefined) await turn
+		}
+		pieces.push(Buffer.from(text))
+		return pieces
+	}
+
+	get #purpose(): string {
+		return `remote-term stream 1\n${this.#name}`
+	}
+
+	#warn(act: string, error: unknown): void {
+		if (this.#closing.signal.aborted && act === 'read') return
+		this.#logger.warn(`Cannot ${act} the last good configuration of ${this.#name}: ${messageOf(error)}`, {
+			error,
+		})
+	}
+}
+
+const itemOf = (line: unknown): SavedItem => {
+	if (Array.isArray(line) && line.length === 3) {
+		const [collection, id, raw] = line as [unknown, unknown, unknown]
+		if (typeof collection === 'string' && typeof id === 'string') return [collection, id, raw]
+	}
+	throw new Error('a line of it is no item')
+}
+
+const digestOf = async (pieces: readonly Uint8Array[]): Promise<string> => {
+	const hash = createHash('sha256')
+	for (const piece of pieces) {
+		hash.update(piece)
+		await pause()
+	}
+	return `sha256:${hash.digest('hex')}`
+}

@@ -1,0 +1,31 @@
+import type { Peer } from '../../core/transport.ts'
+import { Incoming } from './incoming.ts'
+
+/** Somebody else in the scope, as we know it. */
+export class Fellow {
+	readonly peer: Peer
+	readonly opening: number
+	readonly incoming: Incoming
+	/** Whether our listener knows. Before, we have heard of it, and not from it. */
+	isUp = false
+	/** Which time somebody is up for us, this one. */
+	stint = 0
+	/** How many parts have gone to it in this stint. */
+	directs = 0
+	/** When something of it was heard last, by the monotonic clock. */
+	heardAt: number
+	/** How long it may be silent until the next sign of life, by its own word, in milliseconds. */
+	pause: number
+
+	constructor(
+		peer: Peer,
+		opening: number,
+		{ now, pause, maxBytes }: { now: number; pause: number; maxBytes: number },
+	) {
+		this.peer = peer
+		this.opening = opening
+		this.heardAt = now
+		this.pause = pause
+		this.incoming = new Incoming(maxBytes)
+	}
+}

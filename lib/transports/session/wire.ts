@@ -1,0 +1,27 @@
+import type { Peer } from '../../core/transport.ts'
+
+/** How the frames of one scope travel. What differs between networks, and nothing else. */
+export interface Wire {
+	/** The largest frame that it can carry, in bytes. May change. */
+	readonly maxFrameBytes: number
+	/**
+	 * Whether only who addresses us is known to hear us. On a wire where everybody has an ear open before it says hello,
+	 * anything that somebody says is proof enough.
+	 */
+	readonly mutual: boolean
+	/** To everybody who has opened the scope, known or not. */
+	announce(frame: Uint8Array): void
+	/** To one, who may not know us yet. */
+	introduce(to: Peer, frame: Uint8Array): void
+	/** Whether the queue to one, or to anybody, has room for another message. */
+	hasRoom(to?: Peer): boolean
+	/** To one who is up. */
+	post(to: Peer, frame: Uint8Array): void
+	/** To these, who are all that are up and have room. */
+	cast(to: readonly Peer[], frame: Uint8Array): void
+	/** Somebody is there from now on, or is not any more. */
+	attach(peer: Peer): void
+	detach(peer: Peer): void
+	/** Ends it when what is on its way is sent, within a limit. */
+	close(): Promise<void>
+}
