@@ -78,8 +78,13 @@ export const laws: Laws = {
 		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
-		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
-		'lib/cli': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'fetchers/env', 'lib/gateway'],
+		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'lib/metrics'],
+		'lib/cli': [
+			...belowTheAdapters,
+			...fetchers,
+			...doorsToNode,
+			...['fetchers/env', 'lib/gateway', 'lib/config/http'],
+		],
 	},
 	doors: [
 		'lib/index.ts',
