@@ -237,8 +237,7 @@ export class Scope {
 
 	#down(at: Member, gone: Member, reason: PeerDownReason): void {
 		// Its place may have been given to another one meanwhile, while its goodbye was still under way.
-		if (!this.#members.has(gone)) return
-		if (at.state !== 'open' || !at.up.delete(gone.index)) return
+		if (!this.#members.has(gone) || at.state !== 'open' || !at.up.delete(gone.index)) return
 		gone.seenBy -= 1
 		this.#ungreet(gone, at)
 		at.listener.peerDown(gone.peer, reason)
