@@ -21,6 +21,7 @@ export const EXIT_CODES = [
 			'FETCH_REDIRECT',
 			'TIMEOUT',
 			'TRANSPORT_FAILED',
+			'SUBSCRIPTION_LOST',
 		],
 	},
 	{

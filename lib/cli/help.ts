@@ -4,7 +4,7 @@ export const PROGRAM_DESCRIPTION =
 	'Looks at remote data as a service with remote-term sees it: fetched, checked, and refused if it is bad; signs it for those who publish it; and is the gateway to which services push their configurations.'
 
 export const SOURCE_HELP =
-	'https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; left out: REMOTE_TERM_SOURCE and the other variables of that prefix'
+	'https://…, http://…, s3://bucket/key?region=…, nats://host/kv/bucket/key, file:///…, or a path; left out: REMOTE_TERM_SOURCE and the other variables of that prefix'
 
 export const GET_DESCRIPTION =
 	'Loads the value once, through every check that a term makes, and prints it: as JSON, or as it is with --codec text and bytes.'

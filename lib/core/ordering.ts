@@ -139,6 +139,11 @@ export class Ordering<Item, V = number> {
 		return this.#live.keys()
 	}
 
+	/** The remembered deletions, the oldest first. */
+	*deletions(): Generator<[id: string, version: V], void, undefined> {
+		yield* this.#tombstones
+	}
+
 	/** How many are live. */
 	get size(): number {
 		return this.#live.size

@@ -67,7 +67,11 @@ export class NodeServer {
 			},
 			(incoming, outgoing) => {
 				this.#answers.add(outgoing)
-				outgoing.once('close', () => this.#answers.delete(outgoing))
+				outgoing.once('close', () => {
+					this.#answers.delete(outgoing)
+					// An answer whose headers were sent before, as those of a stream are, leaves its connection open.
+					if (this.#closing) server.closeIdleConnections()
+				})
 				if (this.#closing) outgoing.setHeader('connection', 'close')
 				listener(incoming, outgoing)
 			},

@@ -27,9 +27,14 @@ export interface Identity {
 	readonly services: readonly string[] | undefined
 }
 
-/** Whether this token is for that service. */
-export const isFor = ({ services }: Identity, service: string): boolean =>
-	services === undefined ||
+/** Whether this token is for that service; what is of no service in particular is for those that are for all. */
+export const isFor = (identity: Identity | undefined, service: string | undefined): boolean => {
+	const services = identity?.services
+	if (services === undefined) return true
+	return service !== undefined && matches(services, service)
+}
+
+const matches = (services: readonly string[], service: string): boolean =>
 	services.some(one => (one.endsWith('*') ? service.startsWith(one.slice(0, -1)) : service === one))
 
 interface Entry {

@@ -70,6 +70,41 @@ test('what does not end in time is ended', async t => {
 	t.is(gateway.db.services().length, 0)
 })
 
+test('streams are told that the gateway closes, and end by themselves', async t => {
+	const encoder = new TextEncoder()
+	const { gateway, url } = await startGateway(t, {
+		// So long that nothing but the stream's own end can explain that it ends.
+		timeouts: { drain: 600_000 },
+		routes: [
+			{
+				method: 'GET',
+				path: '/stream',
+				scopes: ['read'],
+				operation: { id: 'stream', summary: 'Lines', answers: { 200: { description: 'Them' } } },
+				handle: ({ closing }) =>
+					new Response(
+						new ReadableStream<Uint8Array>({
+							start: stream => {
+								stream.enqueue(encoder.encode('first\n'))
+								closing.addEventListener('abort', () => {
+									stream.enqueue(encoder.encode('goodbye\n'))
+									stream.close()
+								})
+							},
+						}),
+					),
+			},
+		],
+	})
+	const { body } = await fetch(`${url}/stream`, { headers: { authorization: `Bearer ${TOKENS.read}` } })
+	const reader = body!.getReader()
+	t.is(Buffer.from((await reader.read()).value).toString(), 'first\n')
+	const closed = gateway.close()
+	t.is(Buffer.from((await reader.read()).value).toString(), 'goodbye\n')
+	t.true((await reader.read()).done)
+	await closed
+})
+
 test('a client that has half a request on its way holds nobody up', async t => {
 	const { gateway, port } = await startGateway(t, { timeouts: { drain: 100 } })
 	const cut = t.throwsAsync(raw(t, port, socket => socket.write('GET /healthz HTTP/1.1\r\nHost')))

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
+import { GATEWAY_FAMILIES } from '../../lib/gateway/gateway-families.ts'
+import type { Family } from '../../lib/metrics/exposition.ts'
 import { readSettings, shownSettings } from '../../lib/gateway/settings/settings.ts'
 import { settingsSchema } from '../../lib/gateway/settings/schema.ts'
 import { GATEWAY_VARIABLES } from '../../lib/gateway/settings/variables.ts'
@@ -117,4 +119,17 @@ test('docs/gateway.md names every variable and every key of the configuration, a
 	})
 	const told = [...docs.matchAll(/^\| `([A-Za-z.]+)` \| .* \| .* \|$/gm)].map(([, key]) => key!)
 	t.deepEqual(told.sort(), keys.sort())
+})
+
+test('docs/gateway.md has every metric with its help, and no other', t => {
+	const families: readonly Family[] = Object.values(GATEWAY_FAMILIES)
+	for (const { name, type, help } of families)
+		t.regex(
+			docs,
+			new RegExp(
+				`^\\| \`remote_term_${name}\`.* \\| ${type}\\. ${help.replaceAll(/[./]/g, '\\$&')} \\|$`,
+				'm',
+			),
+		)
+	t.is(docs.match(/^\| `remote_term_/gm)?.length, families.length)
 })

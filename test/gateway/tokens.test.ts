@@ -109,7 +109,10 @@ test('each route takes the scope that it needs, and health takes none', async t 
 test('a token may be for some services only', async t => {
 	const token = 'token-of-billing-0123456789'
 	const { ask } = await startGateway(t, {
-		tokens: [{ name: 'billing', scopes: ['push', 'read'], services: ['billing*', 'users'], token }],
+		tokens: [
+			...tokens,
+			{ name: 'billing', scopes: ['push', 'read'], services: ['billing*', 'users'], token },
+		],
 	})
 	const to = async (service: string): Promise<number> => {
 		const items = [{ requestType: 'a', service, nodes: 'local', target: '/a' }]
@@ -120,6 +123,17 @@ test('a token may be for some services only', async t => {
 		[await to('billing'), await to('billing-eu'), await to('users'), await to('users2'), await to('orders')],
 		[201, 201, 201, 403, 403],
 	)
+	// It hears of no others, either.
+	const other = [{ requestType: 'a', service: 'orders', nodes: 'local', target: '/a' }]
+	const json = { nodes: ['n'], configVersion: '1', items: other }
+	t.is((await ask('/v1/services/orders', { method: 'PUT', token: TOKENS.admin, json })).status, 201)
+	await ask('/v1/services/orders', { method: 'PUT', token: TOKENS.admin, json: { ...json, items: [{}] } })
+	const listed = (await ask('/v1/services', { token })).body['services'] as object
+	t.deepEqual(Object.keys(listed).sort(), ['billing', 'billing-eu', 'users'])
+	t.is((await ask('/v1/failures', { token })).body['total'], 0)
+	t.true(((await ask('/v1/failures')).body['total'] as number) > 0)
+	t.false((await ask('/v1/status', { token })).text.includes('orders'))
+	t.is((await ask('/v1/services/orders', { token })).status, 403)
 })
 
 test('a token is replaced without a restart, and for a while both are good', async t => {

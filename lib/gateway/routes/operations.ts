@@ -1,9 +1,11 @@
 import type { ConfigItem } from '../../config/config-db.ts'
+import type { FailureQuery } from '../../config/failures.ts'
 import { schemaRef, type Answer } from '../answers.ts'
 import type { Desk } from '../desk.ts'
 import { PAGE, PAGE_HEADERS } from '../page.ts'
 import { Refusal } from '../problem.ts'
 import { answer, type JsonSchema, type Route } from '../route.ts'
+import { isFor, type Identity } from '../tokens.ts'
 import { choiceFrom, countFrom, flag, flagFrom, nameFrom, serviceParameter, textFrom } from './parameters.ts'
 import { summaryOf } from './services.ts'
 
@@ -16,6 +18,21 @@ export const operationRoutes = <Item extends ConfigItem>(
 	document: () => JsonSchema,
 ): readonly Route[] => {
 	const { db } = desk
+
+	/** A token for some services hears of no others. */
+	const failuresFor = (
+		identity: Identity | undefined,
+		{ limit, ...filter }: FailureQuery & { readonly limit: number },
+	): Answer<'Failures'> => {
+		const { failures, total } = desk.failures({
+			...filter,
+			limit: identity?.services === undefined ? limit : Infinity,
+		})
+		if (identity?.services === undefined) return { failures, total }
+		const theirs = failures.filter(({ service }) => isFor(identity, service))
+		return { failures: theirs.slice(0, limit), total: theirs.length }
+	}
+
 	return [
 		{
 			method: 'GET',
@@ -26,7 +43,10 @@ export const operationRoutes = <Item extends ConfigItem>(
 				summary: 'The services that the gateway pulls, and how that goes',
 				answers: { 200: { description: 'The pulls', schema: schemaRef('Pulls') } },
 			},
-			handle: () => answer({ pulls: [...desk.pulls()] } satisfies Answer<'Pulls'>),
+			handle: ({ identity }) =>
+				answer({
+					pulls: desk.pulls().filter(({ service }) => isFor(identity, service)),
+				} satisfies Answer<'Pulls'>),
 		},
 		{
 			method: 'POST',
@@ -78,14 +98,14 @@ export const operationRoutes = <Item extends ConfigItem>(
 				},
 				answers: { 200: { description: 'The records', schema: schemaRef('Failures') } },
 			},
-			handle: ({ query }) =>
+			handle: ({ query, identity }) =>
 				answer(
-					desk.failures({
+					failuresFor(identity, {
 						service: textFrom(query, 'service'),
 						source: choiceFrom(query, 'source', ['push', 'pull']),
 						order: choiceFrom(query, 'order', ['newestFirst', 'oldestFirst']),
 						limit: countFrom(query, 'limit', 100, MAX_FAILURES),
-					}) satisfies Answer<'Failures'>,
+					}),
 				),
 		},
 		{
@@ -97,12 +117,15 @@ export const operationRoutes = <Item extends ConfigItem>(
 				summary: 'The gateway, its services, its pulls and the latest failures',
 				answers: { 200: { description: 'The status', schema: schemaRef('Status') } },
 			},
-			handle: () =>
+			handle: ({ identity }) =>
 				answer({
 					gateway: desk.gateway(),
-					services: db.services().map(record => summaryOf(record, db.items(record.service).length)),
-					pulls: [...desk.pulls()],
-					failures: desk.failures({ limit: SHOWN_FAILURES }).failures,
+					services: db
+						.services()
+						.filter(({ service }) => isFor(identity, service))
+						.map(record => summaryOf(record, db.items(record.service).length)),
+					pulls: desk.pulls().filter(({ service }) => isFor(identity, service)),
+					failures: failuresFor(identity, { limit: SHOWN_FAILURES }).failures,
 				} satisfies Answer<'Status'>),
 		},
 		{

@@ -5,6 +5,7 @@ import type { AuditEntry } from '../audit.ts'
 import type { Desk } from '../desk.ts'
 import { Refusal, refusalOf } from '../problem.ts'
 import { answer, type Call, type Route } from '../route.ts'
+import { isFor } from '../tokens.ts'
 import { flag, flagFrom, nameFrom, serviceParameter, textFrom, versionText } from './parameters.ts'
 
 /** Pushing, looking at and deleting services. */
@@ -52,9 +53,14 @@ export const serviceRoutes = <Item extends ConfigItem>(desk: Desk<Item>): readon
 				summary: 'All services',
 				answers: { 200: { description: 'By name', schema: schemaRef('Services') } },
 			},
-			handle: () =>
+			handle: ({ identity }) =>
 				answer({
-					services: Object.fromEntries(db.services().map(record => [record.service, summary(record)])),
+					services: Object.fromEntries(
+						db
+							.services()
+							.filter(({ service }) => isFor(identity, service))
+							.map(record => [record.service, summary(record)]),
+					),
 				} satisfies Answer<'Services'>),
 		},
 		{
