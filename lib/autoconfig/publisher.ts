@@ -1,8 +1,8 @@
 import { RemoteTermError } from '../core/errors.ts'
-import { describe } from '../core/options.ts'
 import { Ordering } from '../core/ordering.ts'
 import { Audience } from './publisher/audience.ts'
 import { Buckets } from './publisher/buckets.ts'
+import { checkEntry, checkId, checkVersion } from './publisher/checks.ts'
 import {
 	readPublisherOptions,
 	type AutoConfigPublisherOptions,
@@ -15,6 +15,8 @@ import { Change, type StreamView } from './publisher/view.ts'
 export interface StreamRequestOptions<Item = unknown> {
 	/** What this client gets to see. Default: everything. */
 	readonly view?: StreamView<Item> | undefined
+	/** Whether this client may go on; asked by `recheck`. Default: it may. */
+	readonly isAllowed?: (() => boolean) | undefined
 	/**
 	 * Breaks the client's connection at once. A stream that its client does not read cannot be ended from within; without
 	 * this it is made to fail, and what becomes of the connection is up to whoever reads it.
@@ -54,7 +56,7 @@ export class AutoConfigPublisher<Item = unknown> {
 		this.#options = readPublisherOptions(options)
 		const { clock, maxTombstones } = this.#options
 		this.#ordering = new Ordering<Item>({ maxTombstones })
-		this.#audience = new Audience(this.#options as ReadPublisherOptions<never>, this.#buckets)
+		this.#audience = new Audience(this.#options, this.#buckets)
 		this.#stateSince = clock.now()
 	}
 
@@ -175,24 +177,23 @@ export class AutoConfigPublisher<Item = unknown> {
 	 */
 	handle(
 		request: Request,
-		{ view = EVERYTHING as StreamView<Item>, abort }: StreamRequestOptions<Item> = {},
+		{ view = EVERYTHING, isAllowed, abort }: StreamRequestOptions<Item> = {},
 	): Response {
 		if (this.#state === 'closed') return this.#refuse('closed', RETRY_WHILE_STARTING)
 		if (this.#state === 'starting') return this.#refuse('starting', RETRY_WHILE_STARTING)
 		if (request.method === 'HEAD') return new Response(null, { headers: HEADERS })
 		const body = this.#audience.admit({
-			view: view as StreamView,
+			...{ view, isAllowed, abort },
 			lastEventId: request.headers.get('last-event-id'),
-			abort,
 		})
 		if (body === undefined)
 			return this.#refuse('full', 1 + Math.floor(this.#options.random() * RETRY_WHEN_FULL))
 		return new Response(body, { headers: HEADERS })
 	}
 
-	/** Ends the streams of the views whose key fails the test, as when a token has been withdrawn. */
-	retainViews(test: (key: string) => boolean): void {
-		this.#audience.retain(test)
+	/** Asks `isAllowed` of each stream, and ends those that no longer are, as when a token has been withdrawn. */
+	recheck(): void {
+		this.#audience.recheck()
 	}
 
 	status(): PublisherStatus {
@@ -274,27 +275,4 @@ export class AutoConfigPublisher<Item = unknown> {
 	#refuseIfClosed(): void {
 		if (this.#state === 'closed') throw new RemoteTermError('STOPPED', 'The publisher has been closed')
 	}
-}
-
-const checkEntry = (id: string, item: unknown, version: number): string => {
-	checkVersion(checkId(id), version)
-	if (item !== undefined) return id
-	throw new RemoteTermError('VALIDATION_FAILED', `Expected ${describe(id)} to be an item, found undefined`)
-}
-
-/** A path is split at its last slash. */
-const checkId = (id: string): string => {
-	if (typeof id === 'string' && id !== '' && id.length <= 1024 && !id.includes('/')) return id
-	throw new RemoteTermError(
-		'VALIDATION_FAILED',
-		`Expected an id to be 1 to 1,024 characters without a slash, found ${describe(id)}`,
-	)
-}
-
-const checkVersion = (id: string, version: number): void => {
-	if (Number.isSafeInteger(version)) return
-	throw new RemoteTermError(
-		'VALIDATION_FAILED',
-		`Expected the version of ${describe(id)} to be a safe integer, found ${describe(version)}`,
-	)
 }

@@ -34,7 +34,7 @@ test('a client gets a put, and then each change by itself', async t => {
 		client.events.map(({ type }) => type),
 		['put', 'patch', 'patch', 'delete'],
 	)
-	t.deepEqual(client.events[3]?.data, '{"path":"/items/b","version":4}')
+	t.is(client.events[3]?.data, '{"path":"/items/b","version":4}')
 	t.deepEqual(client.state, stateOf(publisher))
 })
 
@@ -242,7 +242,7 @@ test('ids such as __proto__ are ids like others', async t => {
 	])
 	const client = connect(publisher)
 	await client.until('the put', () => client.events.length === 1)
-	t.is(client.events[0]?.data.includes('"__proto__":{"version":1'), true)
+	t.true(client.events[0]?.data.includes('"__proto__":{"version":1'))
 })
 
 test('heartbeats are comments, and come only where there is nothing else', async t => {
@@ -307,7 +307,7 @@ test('there are no more views than there may be, and those that nobody uses make
 })
 
 test('a client for which too much waits is dropped', async t => {
-	const { publisher } = publish(t, { maxClientBytes: 1_000 })
+	const { publisher, clock } = publish(t, { maxClientBytes: 1_000 })
 	publisher.put(entriesOf({ a: item(1) }))
 	const slow = connect(publisher)
 	const quick = connect(publisher)
@@ -316,10 +316,32 @@ test('a client for which too much waits is dropped', async t => {
 		publisher.upsert('a', item(version), version)
 		await quick.until('the patch', () => quick.events.length === version)
 	}
+	t.is(publisher.status().ended.slow, 0, 'it may yet take it')
+	await clock.advance(1_001)
+	publisher.upsert('a', item(30), 30)
+	await quick.until('the patch', () => quick.events.length === 30)
 	t.is(publisher.status().ended.slow, 1)
 	t.is(publisher.status().clients, 1)
 	await t.throwsAsync(slow.read(), { message: /slow/ })
 	t.deepEqual(quick.state, stateOf(publisher))
+})
+
+test('who is given much at once is not slow, and gets a put where it is more than the log holds', async t => {
+	const { publisher, clock } = publish(t, {
+		maxClientBytes: 1_000,
+		maxLogEvents: 50,
+		heartbeatInterval: 10_000,
+	})
+	publisher.put(entriesOf({ a: item(1) }))
+	const client = connect(publisher)
+	await client.until('the put', () => client.events.length === 1)
+	const next = client.read()
+	await clock.advance(5_000)
+	for (let version = 2; version < 500; version++) publisher.upsert('a', item(version), version)
+	await next
+	await client.until('a put', () => client.events.at(-1)?.type === 'put' && client.events.length > 1)
+	t.deepEqual(client.state, stateOf(publisher))
+	t.is(publisher.status().clients, 1)
 })
 
 test('a client that takes nothing is dropped after a while, and its connection broken', async t => {
@@ -349,14 +371,18 @@ test('close ends all streams, once, and nothing comes after it', async t => {
 	t.is(publisher.status().ended.closed, 1)
 })
 
-test('a view that is withdrawn loses its streams', async t => {
+test('who is no longer allowed loses its stream', async t => {
 	const { publisher } = publish(t)
 	publisher.put(entriesOf({ a: item(1) }))
-	const one = connect(publisher, { view: { key: 'one' } })
-	const two = connect(publisher, { view: { key: 'two' } })
+	let isAllowed = true
+	const one = connect(publisher, { isAllowed: () => isAllowed })
+	const two = connect(publisher)
 	for (const client of [one, two]) await client.until('the put', () => client.events.length === 1)
 	const end = one.read()
-	publisher.retainViews(key => key !== 'one')
+	publisher.recheck()
+	t.is(publisher.status().clients, 2)
+	isAllowed = false
+	publisher.recheck()
 	t.true((await end).done)
 	t.deepEqual([publisher.status().clients, publisher.status().ended.removed], [1, 1])
 })
@@ -378,7 +404,7 @@ test('bad input is refused at the door, and nothing has changed', t => {
 	t.throws(() => publisher.delete('a', 1.5), { code: 'VALIDATION_FAILED' })
 	t.deepEqual([...publisher.entries()], [['a', item(1), 1]])
 	for (const options of [{ collection: 'a/b' }, { lifetimeJitter: 1 }, { maxClients: 0 }, { unknown: 1 }])
-		t.throws(() => new AutoConfigPublisher({ ...options, logger: silentLogger } as object), {
+		t.throws(() => new AutoConfigPublisher({ ...options, logger: silentLogger }), {
 			code: 'INVALID_OPTION',
 		})
 })

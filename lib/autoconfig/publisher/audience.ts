@@ -10,6 +10,7 @@ const LINGER = 10 * 60_000
 export interface Seat {
 	readonly view: StreamView
 	readonly lastEventId: string | null
+	readonly isAllowed: (() => boolean) | undefined
 	readonly abort: (() => void) | undefined
 }
 
@@ -57,7 +58,7 @@ export class Audience {
 	}
 
 	/** `undefined` where there is no room. */
-	admit({ view: wanted, lastEventId, abort }: Seat): ReadableStream<Uint8Array> | undefined {
+	admit({ view: wanted, lastEventId, isAllowed, abort }: Seat): ReadableStream<Uint8Array> | undefined {
 		const { clock, maxClients, maxClientBytes } = this.#options
 		if (this.#subscribers.size >= maxClients) return undefined
 		const view = this.#viewFor(wanted)
@@ -65,7 +66,7 @@ export class Audience {
 		const resumeFrom = view.resumable(lastEventId)
 		this.#connected[resumeFrom === undefined ? 'put' : 'resumed']++
 		const subscriber: Subscriber = new Subscriber({
-			...{ view, resumeFrom, maxBytes: maxClientBytes, abort, clock },
+			...{ view, resumeFrom, maxBytes: maxClientBytes, isAllowed, abort, clock },
 			onBytes: count => {
 				this.#bytes += count
 			},
@@ -93,13 +94,10 @@ export class Audience {
 		}
 	}
 
-	/** Ends the streams of the views that fail the test. */
-	retain(test: (key: string) => boolean): void {
-		for (const [key, view] of this.#views) {
-			if (test(key)) continue
-			for (const subscriber of [...view.subscribers]) subscriber.end('removed')
-			this.#views.delete(key)
-		}
+	/** Ends the streams that are no longer allowed. */
+	recheck(): void {
+		for (const subscriber of [...this.#subscribers.keys()])
+			if (!subscriber.isAllowed()) subscriber.end('removed')
 	}
 
 	close(): void {
@@ -158,6 +156,7 @@ export class Audience {
 		for (const subscriber of [...this.#subscribers.keys()]) {
 			const since = subscriber.stalledSince
 			if (since !== undefined && now - since >= stallTimeout) subscriber.drop('stalled')
+			else if (subscriber.isSlow) subscriber.drop('slow')
 			else subscriber.heartbeat()
 		}
 		for (const [key, { subscribers, idleSince }] of this.#views)

@@ -23,7 +23,10 @@ export interface AutoConfigPublisherOptions<Item = unknown> {
 	readonly lifetimeJitter?: number | undefined
 	/** At once; those beyond are answered with 503. Default 1,000. */
 	readonly maxClients?: number | undefined
-	/** What may wait for one client beyond its first `put`. One for which more waits is dropped. Default 8 MiB. */
+	/**
+	 * What may wait for one client beyond its `put`. One for which more waits, and which took nothing for a second, is
+	 * dropped. Default 8 MiB.
+	 */
 	readonly maxClientBytes?: number | undefined
 	/** How long a client may take nothing of what there is before it is dropped; default 60 s. */
 	readonly stallTimeout?: number | undefined

@@ -7,7 +7,7 @@ import type { Snapshot, View } from './view.ts'
  *
  * - `gone`: the client went
  * - `lifetime`: it was asked to connect anew
- * - `slow`: more waited for it than `maxClientBytes`, or than the log holds
+ * - `slow`: more waited for it than `maxClientBytes`, or than the log holds, and it took nothing for a second
  * - `stalled`: it took nothing for `stallTimeout`, though there was something to take
  * - `removed`: it may no longer see what it sees
  * - `closed`: the publisher was closed
@@ -20,6 +20,8 @@ export interface SubscriberOptions {
 	/** The last event that the client has; `undefined`: it needs a `put`. */
 	readonly resumeFrom: number | undefined
 	readonly maxBytes: number
+	/** Whether it may go on. Default: it may. */
+	readonly isAllowed: (() => boolean) | undefined
 	/** Breaks the connection, which a stream that nobody reads cannot do. */
 	readonly abort: (() => void) | undefined
 	readonly clock: Clock
@@ -91,7 +93,15 @@ export class Subscriber {
 	wake(): void {
 		if (this.#hasEnded) return
 		if (this.#taken !== undefined) this.#satisfy()
-		else if (this.#isFresh && this.#isBehind()) this.drop('slow')
+		else if (this.isSlow) this.drop('slow')
+	}
+
+	/** Whether more waits for it than may, and not only since it was last given something. */
+	get isSlow(): boolean {
+		if (this.#hasEnded || this.#taken !== undefined || !this.#isFresh) return false
+		const { view, maxBytes, clock } = this.#options
+		const isBehind = view.log.written - this.#seen > maxBytes || !view.log.holds(this.#seq)
+		return isBehind && clock.monotonic() - this.#tookAt > PATIENCE
 	}
 
 	/** Everything is to be sent anew, after what is being sent. */
@@ -111,6 +121,15 @@ export class Subscriber {
 		if (this.#taken === undefined || this.#hasEnded) return
 		this.#enqueue(HEARTBEAT)
 		this.#resolve()
+	}
+
+	/** One whose permission cannot be had has none. */
+	isAllowed(): boolean {
+		try {
+			return this.#options.isAllowed?.() ?? true
+		} catch {
+			return false
+		}
 	}
 
 	/** Since when it has taken nothing of what there is; `undefined` for one that waits for news. */
@@ -143,7 +162,7 @@ export class Subscriber {
 
 	#pull(): Promise<void> | undefined {
 		this.#tookAt = this.#options.clock.monotonic()
-		return new Promise(resolve => {
+		return new Promise<void>(resolve => {
 			this.#taken = resolve
 			this.#satisfy()
 		})
@@ -161,6 +180,7 @@ export class Subscriber {
 	#resolve(): void {
 		const taken = this.#taken
 		this.#taken = undefined
+		this.#tookAt = this.#options.clock.monotonic()
 		taken?.()
 	}
 
@@ -177,8 +197,9 @@ export class Subscriber {
 			return this.#enqueue(chunk)
 		}
 		if (!view.log.holds(this.#seq)) {
-			this.drop('slow')
-			return false
+			// More came at once than the log holds.
+			this.#isFresh = false
+			return this.#deliver()
 		}
 		const events = view.log.read(this.#seq, WRITE)
 		if (events !== undefined) {
@@ -219,11 +240,6 @@ export class Subscriber {
 		this.#seq = seq
 		this.#seen = this.#options.view.log.writtenUpTo(seq)
 		this.#isFresh = true
-	}
-
-	#isBehind(): boolean {
-		const { view, maxBytes } = this.#options
-		return view.log.written - this.#seen > maxBytes || !view.log.holds(this.#seq)
 	}
 
 	#enqueue(bytes: Uint8Array): true {
