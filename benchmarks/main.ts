@@ -15,6 +15,7 @@ const benchmarks: Readonly<
 	refresh: () => import('./refresh.ts'),
 	table: () => import('./table.ts'),
 	stream: () => import('./stream.ts'),
+	cluster: () => import('./cluster.ts'),
 }
 
 const { values, positionals } = parseArgs({

@@ -64,6 +64,7 @@ const puts = async (): Promise<Figure[]> => {
 }
 
 const patches = async (): Promise<Figure[]> => {
+	// Memory is slower than the cache in which ten items fit; whatever grew with the number would be some 10,000 times as much.
 	const few = await measure('patches', { items: 10, patches: PATCHES, rounds: 9 })
 	const many = await measure('patches', { items: ITEMS, patches: PATCHES, rounds: 9 })
 	const perSecond = (microseconds: number): number => 1e6 / microseconds
@@ -74,7 +75,7 @@ const patches = async (): Promise<Figure[]> => {
 		},
 		{
 			claim: `patch: CPU of one, with ${ITEMS.toLocaleString('en')} items`,
-			...{ ours: many, baseline: few, unit: 'µs', against: 'with 10 items', maxRatio: 2 },
+			...{ ours: many, baseline: few, unit: 'µs', against: 'with 10 items', maxRatio: 3 },
 		},
 	]
 }

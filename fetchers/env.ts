@@ -10,6 +10,7 @@ import type { Environment } from './env/typos.ts'
 import { Values } from './env/values.ts'
 import { FailoverFetcher } from './failover.ts'
 import type { HttpFetcherOptions } from './http.ts'
+import type { NatsFetcherOptions } from './nats.ts'
 import type { S3FetcherOptions } from './s3.ts'
 
 export interface FetcherFromUrlOptions {
@@ -17,6 +18,8 @@ export interface FetcherFromUrlOptions {
 	readonly http?: Omit<HttpFetcherOptions, 'url'> | undefined
 	/** For an `s3:` URL, whose own parameters go before; an error for another. */
 	readonly s3?: Omit<S3FetcherOptions, 'bucket' | 'key' | 'versionId'> | undefined
+	/** For a `nats:` or `tls:` URL, whose own credentials go before; an error for another. */
+	readonly nats?: Omit<NatsFetcherOptions, 'bucket' | 'key' | 'object' | 'servers'> | undefined
 }
 
 export interface FetcherFromEnvOptions {
@@ -25,8 +28,10 @@ export interface FetcherFromEnvOptions {
 }
 
 /**
- * A fetcher for `https://…`, `http://…`, `s3://bucket/key?region=…&endpoint=…&versionId=…&forcePathStyle=true` or
- * `file:///…`. What it needs (undici, the AWS SDK) is loaded by its `init`; S3 needs the optional peer `@aws-sdk/client-s3`.
+ * A fetcher for `https://…`, `http://…`, `s3://bucket/key?region=…&endpoint=…&versionId=…&forcePathStyle=true`,
+ * `nats://host:port/kv/bucket/key`, `nats://host:port/object/store/name` (`tls://…` for TLS) or `file:///…`. What it needs
+ * (undici, the AWS SDK, the client of NATS) is loaded by its `init`; S3 needs the optional peer `@aws-sdk/client-s3`, NATS
+ * `@nats-io/transport-node` and `@nats-io/jetstream`.
  *
  * A key is percent-encoded, and otherwise as it is: `..` and empty segments stay. A `file:` URL has three slashes, and
  * no host.
@@ -34,7 +39,7 @@ export interface FetcherFromEnvOptions {
  * @throws `INVALID_OPTION`, which says what is wrong without quoting what may be a secret
  */
 export const fetcherFromUrl = (url: string | URL, options: FetcherFromUrlOptions = {}): Fetcher => {
-	onlyKnownOptions('fetcherFromUrl', options, ['http', 's3'])
+	onlyKnownOptions('fetcherFromUrl', options, ['http', 's3', 'nats'])
 	const text = String(url).trim()
 	let source: Source
 	try {
@@ -45,7 +50,7 @@ export const fetcherFromUrl = (url: string | URL, options: FetcherFromUrlOptions
 			cause: error.cause,
 		})
 	}
-	for (const kind of ['http', 's3'] as const) {
+	for (const kind of ['http', 's3', 'nats'] as const) {
 		if (options[kind] !== undefined && source.kind !== kind) {
 			const shown = source.kind === 's3' ? 's3:' : redactUrl(text)
 			throw new RemoteTermError(
@@ -71,7 +76,7 @@ export const fetcherFromEnv = (
 	onlyKnownOptions('fetcherFromEnv', options, ['prefix'])
 	const values = new Values(env, options.prefix ?? 'REMOTE_TERM')
 	const sources = sourcesOf(values)
-	const kinds = { http: count(sources, 'http'), s3: count(sources, 's3') }
+	const kinds = { http: count(sources, 'http'), s3: count(sources, 's3'), nats: count(sources, 'nats') }
 	values.refuseUseless(kinds)
 
 	if (values.has('S3_FAILOVER_BUCKETS') && kinds.s3 > 1)
@@ -85,16 +90,23 @@ export const fetcherFromEnv = (
 				`${values.nameOf(name)} would be sent to ${origins.size} origins (${[...origins].join(', ')}); it may go to one`,
 			)
 	}
+	for (const name of ['NATS_TOKEN', 'NATS_PASSWORD'] as const) {
+		if (values.has(name) && kinds.nats > 1)
+			throw values.error(`${values.nameOf(name)} would be sent to ${kinds.nats} servers; it may go to one`)
+	}
 	values.refuseTogether('HTTP_BEARER_TOKEN', 'HTTP_BEARER_TOKEN_FILE')
+	values.refuseTogether('NATS_TOKEN', 'NATS_USER', 'NATS_NKEY', 'NATS_CREDENTIALS')
 
 	const tokenFile = values.get('HTTP_BEARER_TOKEN_FILE')
 	const bearerToken =
 		tokenFile === undefined
 			? values.get('HTTP_BEARER_TOKEN')
 			: tokenFromFile(tokenFile, values.nameOf('HTTP_BEARER_TOKEN_FILE'))
+	const caFile = values.get('NATS_CA_FILE')
 	const settings = {
 		http: { ...values.options('HTTP_'), ...(bearerToken !== undefined && { bearerToken }) },
 		s3: values.options('S3_'),
+		nats: { ...values.options('NATS_'), ...(caFile !== undefined && { tls: { caFile } }) },
 	}
 	try {
 		const fetchers = sources.map(source => open(source, settings))
@@ -108,8 +120,9 @@ export const fetcherFromEnv = (
 
 /** What is to be fetched, said in exactly one way. */
 const sourcesOf = (values: Values): readonly Source[] => {
-	values.refuseTogether('SOURCE', 'HTTP_URL', 'S3_BUCKET', 'FILE_PATH')
-	for (const name of ['S3_KEY', 'S3_VERSION_ID'] as const) values.refuseTogether('SOURCE', name)
+	values.refuseTogether('SOURCE', 'HTTP_URL', 'S3_BUCKET', 'NATS_BUCKET', 'FILE_PATH')
+	for (const name of ['S3_KEY', 'S3_VERSION_ID', 'NATS_SERVERS', 'NATS_KEY', 'NATS_OBJECT'] as const)
+		values.refuseTogether('SOURCE', name)
 	const sources = values.get('SOURCE')
 	if (sources !== undefined) return sources
 	const url = values.get('HTTP_URL')
@@ -118,6 +131,13 @@ const sourcesOf = (values: Values): readonly Source[] => {
 	if (path !== undefined) return [{ kind: 'file', path }]
 	if (values.has('S3_BUCKET') || values.has('S3_KEY')) {
 		return [{ kind: 's3', bucket: values.require('S3_BUCKET'), key: values.require('S3_KEY') }]
+	}
+	if (values.has('NATS_BUCKET') || values.has('NATS_KEY') || values.has('NATS_OBJECT')) {
+		values.refuseTogether('NATS_KEY', 'NATS_OBJECT')
+		const object = values.get('NATS_OBJECT')
+		const name = object === undefined ? { key: values.require('NATS_KEY') } : { object }
+		const servers = values.get('NATS_SERVERS') ?? ['127.0.0.1:4222']
+		return [{ kind: 'nats', servers, bucket: values.require('NATS_BUCKET'), ...name }]
 	}
 	throw values.missingSource()
 }

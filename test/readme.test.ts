@@ -89,16 +89,21 @@ const run = (
 				PATH: `${join(folder, 'bin')}${delimiter}${process.env['PATH']}`,
 			},
 			stdio: ['ignore', 'pipe', 'pipe'],
-			timeout: LIMIT,
-			killSignal: 'SIGKILL',
+			// A group of its own: a shell does not pass a signal on to what it waits for.
+			detached: true,
 		})
+		const kill = (signal: NodeJS.Signals): void => {
+			if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, signal)
+		}
+		const deadline = setTimeout(kill, LIMIT, 'SIGKILL')
 		let [stdout, stderr] = ['', '']
 		child.stdout.setEncoding('utf8').on('data', (text: string) => {
 			stdout += text
-			if (stays && missingOutput(expected, stdout).length === 0) child.kill('SIGTERM')
+			if (stays && missingOutput(expected, stdout).length === 0) kill('SIGTERM')
 		})
 		child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
 		child.on('error', reject).on('close', (code, signal) => {
+			clearTimeout(deadline)
 			const ended = stays && signal === 'SIGTERM'
 			if (signal === 'SIGKILL') reject(new Error(`Did not end within ${LIMIT} ms\n${stdout}${stderr}`))
 			else resolve({ code: ended ? sample.directive.exitCode : code, stdout, stderr })

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { describe } from '../../lib/core/options.ts'
+import { parseNatsServers } from './nats-url.ts'
 import { Refusal } from './refusal.ts'
 import {
 	parseBoolean,
@@ -22,6 +23,7 @@ export interface Parsed {
 	readonly count: number
 	readonly boolean: boolean
 	readonly buckets: ReadonlyArray<{ readonly bucket: string; readonly region: string }>
+	readonly servers: readonly string[]
 	readonly path: string
 	readonly text: string
 }
@@ -71,6 +73,7 @@ export const parsers: { readonly [Name in Kind]: (text: string) => Parsed[Name] 
 			if (parts.length === 2 && bucket !== '' && region !== '') return { bucket, region }
 			throw new Refusal(describe(entry.trim()))
 		}),
+	servers: parseNatsServers,
 	path(text) {
 		if (isAbsolute(text) && !text.includes('\0')) return text
 		throw new Refusal(describe(text))

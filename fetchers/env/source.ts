@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { redactUrl } from '../../lib/core/redact.ts'
+import { parseNatsUrl, type NatsSource } from './nats-url.ts'
 import { Refusal } from './refusal.ts'
 
 /** What a URL says, taken apart. */
 export type Source =
 	| { readonly kind: 'http'; readonly url: URL }
 	| { readonly kind: 'file'; readonly path: string }
+	| NatsSource
 	| {
 			readonly kind: 's3'
 			readonly bucket: string
@@ -17,14 +19,14 @@ export type Source =
 	  }
 
 export const forms =
-	'`https://…`, `http://…`, `s3://bucket/key?region=…&endpoint=…&versionId=…&forcePathStyle=true` or `file:///…`'
+	'`https://…`, `http://…`, `s3://bucket/key?region=…&endpoint=…&versionId=…&forcePathStyle=true`, `nats://host:port/kv/bucket/key`, `nats://host:port/object/store/name` or `file:///…`'
 
 /** White space cannot be part of a URL, a comma can. */
 export const splitSources = (text: string): string[] => text.split(/\s+/).filter(one => one !== '')
 
 /** @throws Refusal */
 export const parseSource = (text: string): Source => {
-	if (/,\s*(?:https?|s3|file):/i.test(text))
+	if (/,\s*(?:https?|s3|nats|tls|file):/i.test(text))
 		throw new Refusal('several URLs separated by commas; white space separates them')
 	const scheme = /^([a-z][a-z\d+.-]*):/i.exec(text)?.[1]?.toLowerCase()
 	switch (scheme) {
@@ -33,6 +35,9 @@ export const parseSource = (text: string): Source => {
 			return { kind: 'http', url: parseHttpUrl(text) }
 		case 's3':
 			return parseS3Url(text)
+		case 'nats':
+		case 'tls':
+			return parseNatsUrl(text)
 		case 'file':
 			return { kind: 'file', path: parseFileUrl(text) }
 		case undefined:

@@ -6,7 +6,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 const ofServices =
 	/_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT|PORT_\d+_(?:TCP|UDP)(?:_(?:PROTO|PORT|ADDR))?)$/
 
-const ours = /^(?:SOURCE|HTTP|S3|FILE)(?:_|$)/
+const ours = /^(?:SOURCE|HTTP|S3|NATS|FILE)(?:_|$)/
 
 /**
  * Variables that nobody would read: those of our groups that do not exist, and those that are nearly one that does.

@@ -54,7 +54,7 @@ export class Values {
 	}
 
 	/** Of the variables of one group, those that are an option of its fetcher as they are. */
-	options(group: 'HTTP_' | 'S3_'): Record<string, unknown> {
+	options(group: 'HTTP_' | 'S3_' | 'NATS_'): Record<string, unknown> {
 		return Object.fromEntries(
 			(variables as readonly (Variable & { name: VariableName })[]).flatMap(({ name, option }) =>
 				name.startsWith(group) && option !== undefined && this.has(name) ? [[option, this.get(name)]] : [],
@@ -69,10 +69,11 @@ export class Values {
 	}
 
 	/** @throws `INVALID_OPTION` where there is a setting for a kind of source of which there is none. */
-	refuseUseless(sources: { readonly http: number; readonly s3: number }): void {
+	refuseUseless(sources: Readonly<Record<'http' | 's3' | 'nats', number>>): void {
 		for (const [kind, group] of [
 			['http', 'HTTP_'],
 			['s3', 'S3_'],
+			['nats', 'NATS_'],
 		] as const) {
 			const useless = variables.find(({ name }) => name.startsWith(group) && this.has(name))
 			if (sources[kind] === 0 && useless !== undefined)
@@ -81,7 +82,9 @@ export class Values {
 	}
 
 	missingSource(): RemoteTermError {
-		const names = (['HTTP_URL', 'S3_BUCKET', 'FILE_PATH'] as const).map(name => this.nameOf(name))
+		const names = (['HTTP_URL', 'S3_BUCKET', 'NATS_BUCKET', 'FILE_PATH'] as const).map(name =>
+			this.nameOf(name),
+		)
 		return this.error(
 			`Expected ${this.nameOf('SOURCE')} to be set to ${this.#accepts('SOURCE')}; or, for one variable per option, one of ${names.join(', ')}`,
 		)
@@ -124,11 +127,18 @@ export class Values {
 /** The parts of a value that are secrets by themselves, but for those so short that any message may have them. */
 const secretsIn = (value: Parsed[keyof Parsed]): string[] => {
 	if (Array.isArray(value))
-		return (value as Parsed['sources']).flatMap(one => ('url' in one ? secretsIn(one.url) : []))
+		return (value as ReadonlyArray<Parsed['sources'][number] | string>).flatMap(secretsInSource)
 	if (typeof value !== 'object') return []
 	const parts =
 		value instanceof URL
 			? [value.password, ...value.searchParams.values()]
 			: Object.values(value as Parsed['headers'])
 	return parts.filter(part => part.length >= 4)
+}
+
+const secretsInSource = (source: Parsed['sources'][number] | string): string[] => {
+	if (typeof source === 'string') return []
+	if (source.kind === 'http') return secretsIn(source.url)
+	if (source.kind !== 'nats') return []
+	return [source.pass ?? '', source.token ?? ''].filter(part => part.length >= 4)
 }

@@ -36,16 +36,23 @@ export class SharedLink {
 	/** @throws `FETCH_FAILED`, `FETCH_DENIED`, `FETCH_TIMEOUT`, `INVALID_OPTION` where a peer is not installed */
 	async hold({ signal, logger }: FetchContext): Promise<void> {
 		if (signal.aborted) throw reasonOf(signal)
-		if (this.#linked?.link.closed) this.#linked = undefined
-		if (this.#linked === undefined) {
-			this.#opening ??= this.#open(logger).finally(() => (this.#opening = undefined))
-			await untilAborted(this.#opening, signal)
-		}
 		this.#holders++
+		if (this.#linked?.link.closed) this.#linked = undefined
+		if (this.#linked !== undefined) return
+		this.#opening ??= this.#open(logger).finally(() => (this.#opening = undefined))
+		try {
+			await untilAborted(this.#opening, signal)
+		} catch (error) {
+			void this.release()
+			throw error
+		}
 	}
 
 	async release(): Promise<void> {
-		if (--this.#holders > 0) return
+		this.#holders--
+		// Whoever gave up while it was being made does not want it either.
+		await this.#opening?.catch(() => {})
+		if (this.#holders > 0) return
 		const linked = this.#linked
 		this.#linked = undefined
 		await linked?.link.close()

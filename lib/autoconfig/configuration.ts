@@ -1,10 +1,9 @@
 import type { Clock } from '../core/clock.ts'
-import { asRemoteTermError, messageOf } from '../core/errors.ts'
+import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { Ordering, type UpsertOutcome } from '../core/ordering.ts'
 import type { ConfigurationSource, ReceivedAll } from './handler.ts'
-import type { ItemKind, ParsedItem } from './item-kind.ts'
-import { malformed } from './fields.ts'
+import { parseBy, type ItemKind } from './item-kind.ts'
 import { pathOf, type DeleteMessage, type PatchMessage, type PutMessage } from './messages.ts'
 import { Slices } from './slices.ts'
 
@@ -66,10 +65,18 @@ export class Configuration {
 		return this.#tracks[0]!.ordering
 	}
 
-	/** All that is known to be good, to be saved. */
+	/**
+	 * All that is known to be good, to be saved. May be read in pieces: of what changes meanwhile, it has each item as it
+	 * was or as it is.
+	 */
 	*all(): Generator<SavedItem, void, undefined> {
-		for (const { track, ordering } of this.#tracks)
-			for (const [id, { raw }] of ordering.entries()) yield [track.kind.collection, id, raw]
+		for (const { track, ordering } of this.#tracks) {
+			// Copying the ids is a matter of 2 ms for 100,000; copying the entries would be one of 40.
+			for (const id of [...ordering.keys()]) {
+				const kept = ordering.get(id)
+				if (kept !== undefined) yield [track.kind.collection, id, kept.raw]
+			}
+		}
 	}
 
 	/**
@@ -278,16 +285,4 @@ export class Configuration {
 		if (outcome === 'insert') counts.added++
 		else if (outcome === 'update') counts.updated++
 	}
-}
-
-/** A kind is the user's code, and throws what it likes. */
-const parseBy = (kind: ItemKind<unknown>, id: string, raw: unknown): ParsedItem<unknown> => {
-	let parsed: ParsedItem<unknown>
-	try {
-		parsed = kind.parse(raw, id)
-	} catch (error) {
-		throw asRemoteTermError(error, 'DESERIALIZE_FAILED', message => `Malformed: ${message}`)
-	}
-	if (Number.isSafeInteger(parsed.version)) return parsed
-	throw malformed(`expected the version of ${pathOf(kind.collection, id)} to be an integer`)
 }

@@ -32,6 +32,8 @@ export interface EnvironmentIdentifiers {
 	readonly envName: string
 	readonly projKey: string
 	readonly projName: string
+	/** Of a filtered copy: see `filteredEnvironments`. */
+	readonly filterKey?: string | undefined
 }
 
 /** An environment as its handler gets it. */

@@ -10,6 +10,7 @@ export type { RetryCurves } from './retry-policy.ts'
 export type { LastGoodOptions } from './last-good.ts'
 export type { ConfigurationSource, EnvironmentHandler, ItemHandler, ReceivedAll } from './handler.ts'
 export type { StreamError, StreamErrorKind, StreamState, StreamStatus } from './status.ts'
+export { filteredEnvironments, type FilteredEnvironmentHandler } from './filtered.ts'
 export type { ItemKind, ParsedItem } from './item-kind.ts'
 export {
 	environmentParams,

@@ -1,3 +1,6 @@
+import { asRemoteTermError } from '../core/errors.ts'
+import { malformed } from './fields.ts'
+
 /** One item as its source describes it, read and checked for its shape. */
 export interface ParsedItem<Item> {
 	readonly item: Item
@@ -37,3 +40,15 @@ export const withValidation = <Item>(
 		return verdict === true && validate !== undefined ? validate(item, id) : verdict
 	},
 })
+
+/** A kind is the user's code, and throws what it likes. */
+export const parseBy = (kind: ItemKind<unknown>, id: string, raw: unknown): ParsedItem<unknown> => {
+	let parsed: ParsedItem<unknown>
+	try {
+		parsed = kind.parse(raw, id)
+	} catch (error) {
+		throw asRemoteTermError(error, 'DESERIALIZE_FAILED', message => `Malformed: ${message}`)
+	}
+	if (Number.isSafeInteger(parsed.version)) return parsed
+	throw malformed(`expected the version of /${kind.collection}/${id} to be an integer`)
+}

@@ -177,12 +177,12 @@ export class LastGood {
 		this.#lastTook = this.#clock.monotonic() - began
 	}
 
-	/** A copy of the list is taken first, so that it is one moment's state, though it takes several. */
+	/** It takes several turns. What changes meanwhile makes the configuration dirty again, and is in the next save. */
 	async #encode(): Promise<Uint8Array[]> {
 		const slices = new Slices(this.#clock)
 		const pieces: Uint8Array[] = []
 		let text = ''
-		for (const item of [...this.#all()]) {
+		for (const item of this.#all()) {
 			text += `${JSON.stringify(item)}\n`
 			if (text.length >= PIECE) {
 				pieces.push(Buffer.from(text))

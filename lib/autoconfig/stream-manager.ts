@@ -148,7 +148,11 @@ export class StreamManager<Item = EnvironmentParams> {
 		const started = new Promise<StartResult>(resolve => {
 			this.#settle = resolve
 		})
-		if (this.#lastGood !== undefined) void this.#restore(this.#lastGood)
+		if (this.#lastGood !== undefined) {
+			this.#restore(this.#lastGood).catch((error: unknown) =>
+				this.#options.logger.warn('The last good configuration cannot be used', { error }),
+			)
+		}
 		this.#connection.start()
 		return started
 	}
@@ -233,12 +237,12 @@ export class StreamManager<Item = EnvironmentParams> {
 			this.#ignore(message.level, message.reason)
 			return
 		}
+		const isFirst = !this.#hasPut
 		const received = await this.#configuration.put(message, () => {
 			this.#status.delivered()
 			this.#hasPut = true
 		})
-		if (this.#turns.signal.aborted) return
-		this.#lastGood?.changed()
+		if (received !== undefined && (isFirst || hasChanged(received))) this.#lastGood?.changed()
 		await this.#tellRefused()
 		if (received !== undefined) await this.#tellReceived(received)
 		else this.#options.logger.error('Nothing in a put could be used, and there is nothing else to go by')
@@ -284,3 +288,5 @@ export class StreamManager<Item = EnvironmentParams> {
 			await this.#turns.call('keyExpired', () => this.#handler.keyExpired?.(envId, key, reason))
 	}
 }
+
+const hasChanged = ({ added, updated, deleted }: ReceivedAll): boolean => added + updated + deleted > 0

@@ -21,6 +21,7 @@ export const EXIT_CODES = [
 			'FETCH_REDIRECT',
 			'TIMEOUT',
 			'TRANSPORT_FAILED',
+			'SUBSCRIPTION_LOST',
 		],
 	},
 	{
@@ -31,7 +32,7 @@ export const EXIT_CODES = [
 	{
 		code: 3,
 		meaning:
-			'The data came and was refused: empty, too large, corrupt, not properly signed, or not what the codec reads',
+			'The data came and was refused: empty, too large, corrupt, not properly signed, or not what the codec reads; or a gateway has refused it, or has another version',
 		errors: [
 			'EMPTY_BODY',
 			'TOO_LARGE',
@@ -49,6 +50,7 @@ export const EXIT_CODES = [
 			'CONFLICT',
 			'DOWNGRADE_REFUSED',
 			'ORIGIN_REFUSED',
+			'VERSION_MISMATCH',
 		],
 	},
 	{ code: 4, meaning: 'The value has nothing at `--path`', errors: ['PATH_NOT_FOUND'] },
@@ -71,7 +73,7 @@ export const EXIT_CODES = [
 }>
 
 /** What only the command line can fail with. */
-type OwnCode = 'PATH_NOT_FOUND' | 'OUTPUT_FAILED' | 'INTERNAL'
+type OwnCode = 'PATH_NOT_FOUND' | 'OUTPUT_FAILED' | 'VERSION_MISMATCH' | 'INTERNAL'
 
 /** What stands in brackets behind an error message. */
 export type FailureCode = ErrorCode | OwnCode

@@ -19,7 +19,7 @@ export class CliError extends Error {
 	}
 }
 
-export type SourceKind = 'http' | 's3' | 'file' | 'path' | 'environment'
+export type SourceKind = 'http' | 's3' | 'nats' | 'file' | 'path' | 'environment'
 
 export interface FailureContext {
 	readonly kind?: SourceKind | undefined
@@ -89,10 +89,13 @@ const hintFor = (code: FailureCode, kind: SourceKind | undefined): string | unde
 		case 'FETCH_DENIED':
 			if (kind === 's3')
 				return 'Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from AWS_PROFILE, or from the role of the machine; they need s3:GetObject on this key.'
+			if (kind === 'nats')
+				return 'A token, or a user and a password, may stand in front of the host; other credentials come from REMOTE_TERM_NATS_….'
 			if (kind === 'http') return "Credentials go into --header 'Authorization: …'."
 			return kind === 'file' || kind === 'path' ? 'Check who may read the file.' : undefined
 		case 'FETCH_NOT_FOUND':
 			if (kind === 'path') return 'A SOURCE without a scheme is a path; write https://… for a URL.'
+			if (kind === 'nats') return 'Check bucket and key, or the store and the name of the object.'
 			return kind === 's3' ? 'Check bucket, key and region.' : undefined
 		case 'FETCH_FAILED':
 			if (kind === 's3') return 'The endpoint comes from the region, or from AWS_ENDPOINT_URL_S3.'

@@ -1,10 +1,10 @@
 import { EXIT_CODES } from './exit-codes.ts'
 
 export const PROGRAM_DESCRIPTION =
-	'Looks at remote data as a service with remote-term sees it: fetched, checked, and refused if it is bad; and signs it for those who publish it.'
+	'Looks at remote data as a service with remote-term sees it: fetched, checked, and refused if it is bad; signs it for those who publish it; and is the gateway to which services push their configurations.'
 
 export const SOURCE_HELP =
-	'https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; left out: REMOTE_TERM_SOURCE and the other variables of that prefix'
+	'https://…, http://…, s3://bucket/key?region=…, nats://host/kv/bucket/key, file:///…, or a path; left out: REMOTE_TERM_SOURCE and the other variables of that prefix'
 
 export const GET_DESCRIPTION =
 	'Loads the value once, through every check that a term makes, and prints it: as JSON, or as it is with --codec text and bytes.'
@@ -12,7 +12,9 @@ export const GET_DESCRIPTION =
 export const WATCH_DESCRIPTION =
 	'Keeps the value as a term does, and shows each refresh: outcome, version, bytes as downloaded and inflated, duration, next refresh. A source that is down is asked again, also at the start. ^C ends it.'
 
-const exitCodes = EXIT_CODES.map(({ code, meaning }) => `  ${String(code).padEnd(5)}${meaning}`).join('\n')
+export const EXIT_CODE_LINES = EXIT_CODES.map(
+	({ code, meaning }) => `  ${String(code).padEnd(5)}${meaning}`,
+).join('\n')
 
 export const KEYGEN_DESCRIPTION =
 	'Makes a pair of Ed25519 keys. The private key (PEM, PKCS#8) goes into a new file that nobody else may read; the public key, as terms take it, beside it and to the screen. Nothing is overwritten.'
@@ -20,7 +22,7 @@ export const KEYGEN_DESCRIPTION =
 export const SIGN_DESCRIPTION =
 	'Signs the name, the sequence and the SHA-256 of FILE, into a small file that is published beside it. Terms refuse a sequence below one that they have accepted, so each publish needs a higher one; auto needs no memory, and is always above that of the signature that is there.'
 
-export const VERIFY_DESCRIPTION =
+export const CHECK_DESCRIPTION =
 	'Checks a file and its signature as a term with these keys would, and prints what was compared with what. A service needs no such step: its term verifies by itself.'
 
 const DOCS = 'The documentation is docs/cli.md of the project.'
@@ -32,9 +34,11 @@ Examples:
   $ remote-term watch 's3://my-bucket/rules.ndjson?region=eu-west-1' --interval 10s
   $ REMOTE_TERM_SOURCE=https://config.example.com/rates.json remote-term watch --json
   $ remote-term sign ./rates.json --key ./signing-key --name rates
+  $ remote-term serve --data /var/lib/remote-term --tokens-file /etc/remote-term/tokens.json
+  $ remote-term push ./users.json --gateway https://gateway.example.com --token-file ./token
 
 Exit codes:
-${exitCodes}
+${EXIT_CODE_LINES}
 
 ${DOCS}
 `
@@ -57,7 +61,7 @@ Examples:
   $ remote-term get 's3://my-bucket/rules.msgpack?region=eu-west-1' --compact
 
 Exit codes:
-${exitCodes}
+${EXIT_CODE_LINES}
 
 ${DOCS}
 `
@@ -74,7 +78,7 @@ Examples:
   $ remote-term watch https://config.example.com/rates.json --interval 1s --count 3 --json
 
 Exit codes:
-${exitCodes}
+${EXIT_CODE_LINES}
 
 ${DOCS}
 `
@@ -84,7 +88,7 @@ Examples:
 ${examples}
 
 Exit codes:
-${exitCodes}
+${EXIT_CODE_LINES}
 
 The documentation is docs/integrity.md and docs/cli.md of the project.
 `
@@ -107,8 +111,8 @@ export const SIGN_EXAMPLES = teach(`  Sign, then publish both files, side by sid
   While a key is being replaced, with both:
   $ remote-term sign ./rates.json --key ./old-key --key ./new-key --name rates`)
 
-export const VERIFY_EXAMPLES = teach(`  Before publishing:
-  $ remote-term verify ./rates.json --public-key ./signing-key.pub --name rates
+export const CHECK_EXAMPLES = teach(`  Before publishing:
+  $ remote-term check ./rates.json --public-key ./signing-key.pub --name rates
 
   What was downloaded, with the key itself, and not older than what is known:
-  $ remote-term verify ./rates.json --public-key rtpk1:… --name rates --min-sequence 1042`)
+  $ remote-term check ./rates.json --public-key rtpk1:… --name rates --min-sequence 1042`)

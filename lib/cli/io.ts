@@ -12,6 +12,8 @@ export type Output = NodeJS.WritableStream & {
 export interface Io {
 	readonly stdout: Output
 	readonly stderr: Output
+	/** Default: nothing comes. */
+	readonly stdin?: AsyncIterable<Uint8Array> | undefined
 	readonly env: Readonly<Record<string, string | undefined>>
 	readonly clock: Clock
 	/** Aborted with an `Interruption` when the command is told to end. */

@@ -5,6 +5,7 @@ import { CODECS } from './codecs.ts'
 import { exitCodeOfSignal, type ExitCode } from './exit-codes.ts'
 import { describeFailure, exitCodeOfFailure, type FailureContext } from './failure.ts'
 import type { GetOptions } from './get.ts'
+import { addGatewayCommands } from './gateway-commands.ts'
 import {
 	GET_DESCRIPTION,
 	GET_EXAMPLES,
@@ -16,7 +17,7 @@ import {
 } from './help.ts'
 import { interruptionOf, ReaderLeft, type Io } from './io.ts'
 import type { ReadOptions } from './open-term.ts'
-import { addSigningCommands, withPublicKeys, type ExecuteSigning } from './signing-commands.ts'
+import { addSigningCommands, withPublicKeys, type ExecuteCommand } from './signing-commands.ts'
 import { parseDuration, parseSize } from './quantities.ts'
 import { addressOf, DEFAULT_PREFIX, type SourceAddress } from './source.ts'
 import type { WatchOptions } from './watch.ts'
@@ -38,7 +39,7 @@ export const run = async (args: readonly string[], io: Io): Promise<ExitCode> =>
 				exitCode = conclude(thrown, context, io)
 			}
 		}
-	const executeSigning: ExecuteSigning = async (command, options) => {
+	const executeCommand: ExecuteCommand = async (command, options) => {
 		try {
 			await command(io)
 		} catch (thrown) {
@@ -46,7 +47,7 @@ export const run = async (args: readonly string[], io: Io): Promise<ExitCode> =>
 		}
 	}
 	try {
-		await createProgram(execute, executeSigning, io).parseAsync([...args], { from: 'user' })
+		await createProgram(execute, executeCommand, io).parseAsync([...args], { from: 'user' })
 		return exitCode
 	} catch (thrown) {
 		if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
@@ -67,7 +68,8 @@ type Execute = <Options extends ReadOptions>(
 	command: (address: SourceAddress, options: Options, io: Io) => Promise<ExitCode>,
 ) => (given: string | undefined, options: Options) => Promise<void>
 
-const createProgram = (execute: Execute, executeSigning: ExecuteSigning, { stdout, stderr }: Io): Command => {
+const createProgram = (execute: Execute, executeCommand: ExecuteCommand, io: Io): Command => {
+	const { stdout, stderr } = io
 	const program = new Command('remote-term')
 		.description(PROGRAM_DESCRIPTION)
 		.version(packageVersion(), '-V, --version', 'print the version')
@@ -120,7 +122,8 @@ const createProgram = (execute: Execute, executeSigning: ExecuteSigning, { stdou
 				(await import('./watch.ts')).watch(address, options, io),
 			),
 		)
-	addSigningCommands(program, executeSigning)
+	addSigningCommands(program, executeCommand)
+	addGatewayCommands(program, executeCommand, io)
 	return program
 }
 

@@ -20,9 +20,11 @@ export const secretsOfHeader = (line: string): string[] => {
 
 export const secretsOfUrl = (url: string): string[] => {
 	if (!URL.canParse(url)) return []
-	const { password, protocol, searchParams } = new URL(url)
+	const { username, password, protocol, searchParams } = new URL(url)
+	// There a user without a password is a token.
+	const token = ['nats:', 'tls:'].includes(protocol) && password === '' ? username : password
 	return [
-		...[...new Set([password, tolerantlyDecoded(password)])].filter(part => part.length >= SHORTEST_PASSWORD),
+		...[...new Set([token, tolerantlyDecoded(token)])].filter(part => part.length >= SHORTEST_PASSWORD),
 		// An s3: URL has regions and endpoints there.
 		...(protocol === 's3:' ? [] : [...searchParams.values()].filter(isLong)),
 	]

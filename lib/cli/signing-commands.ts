@@ -4,15 +4,15 @@ import {
 	KEYGEN_EXAMPLES,
 	SIGN_DESCRIPTION,
 	SIGN_EXAMPLES,
-	VERIFY_DESCRIPTION,
-	VERIFY_EXAMPLES,
+	CHECK_DESCRIPTION,
+	CHECK_EXAMPLES,
 } from './help.ts'
 import type { Io } from './io.ts'
 
-/** Runs a command of the publishing side, and sees to what it throws. */
-export type ExecuteSigning = (
+/** Runs a command that reads no SOURCE, and sees to what it throws. */
+export type ExecuteCommand = (
 	command: (io: Io) => Promise<void>,
-	options: { readonly verbose?: boolean | undefined },
+	options: { readonly verbose?: boolean | undefined; readonly secrets?: readonly string[] | undefined },
 ) => Promise<void>
 
 interface SignArguments {
@@ -24,7 +24,7 @@ interface SignArguments {
 	readonly verbose?: boolean
 }
 
-interface VerifyArguments {
+interface CheckArguments {
 	readonly publicKey: readonly string[]
 	readonly name?: string
 	readonly minSequence?: number
@@ -32,8 +32,8 @@ interface VerifyArguments {
 	readonly verbose?: boolean
 }
 
-/** `keygen`, `sign` and `verify`: what whoever publishes a term needs, and no service. */
-export const addSigningCommands = (program: Command, execute: ExecuteSigning): void => {
+/** `keygen`, `sign` and `check`: what whoever publishes a term needs, and no service. */
+export const addSigningCommands = (program: Command, execute: ExecuteCommand): void => {
 	withVerbose(
 		program
 			.command('keygen')
@@ -69,9 +69,9 @@ export const addSigningCommands = (program: Command, execute: ExecuteSigning): v
 	withVerbose(
 		withPublicKeys(
 			program
-				.command('verify')
+				.command('check')
 				.summary('check the signature of a file, as a term would')
-				.description(VERIFY_DESCRIPTION)
+				.description(CHECK_DESCRIPTION)
 				.argument('<FILE>', 'what was signed'),
 			true,
 		)
@@ -79,11 +79,11 @@ export const addSigningCommands = (program: Command, execute: ExecuteSigning): v
 			.option('--min-sequence <n>', 'the lowest sequence that will do (default: any)', number)
 			.option('--signature <file>', 'the signature (default: FILE with .sig)'),
 	)
-		.addHelpText('after', VERIFY_EXAMPLES)
-		.action((file: string, { publicKey, name, minSequence, signature, verbose }: VerifyArguments) =>
+		.addHelpText('after', CHECK_EXAMPLES)
+		.action((file: string, { publicKey, name, minSequence, signature, verbose }: CheckArguments) =>
 			execute(
 				async io =>
-					(await import('./verify.ts')).verify({ file, keys: publicKey, name, minSequence, signature }, io),
+					(await import('./check.ts')).check({ file, keys: publicKey, name, minSequence, signature }, io),
 				{ verbose },
 			),
 		)
@@ -98,7 +98,7 @@ export const withPublicKeys = (command: Command, required = false): Command => {
 		: command.option(flags, `refuse what is not signed by ${meaning}`, collected)
 }
 
-const withVerbose = (command: Command): Command =>
+export const withVerbose = (command: Command): Command =>
 	command.option('-v, --verbose', 'print the causes of errors to stderr')
 
 const collected = (one: string, others: readonly string[] = []): readonly string[] => [...others, one]

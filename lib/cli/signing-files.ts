@@ -6,7 +6,7 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 import { MAX_ENVELOPE_BYTES } from '../integrity/envelope.ts'
 import { CliError } from './failure.ts'
 
-/** What `keygen`, `sign` and `verify` need of what is around a command. */
+/** What `keygen`, `sign` and `check` need of what is around a command. */
 export interface SigningIo {
 	readonly stdout: { write(text: string): unknown }
 	readonly clock: Pick<Clock, 'now'>

@@ -111,6 +111,8 @@ const describeEnvironment = (env: Io['env'], prefix: string): Description => {
 		const { label, path } = describeUrl(first)
 		return { label: urls.length > 1 ? `${label} and ${urls.length - 1} more` : label, path }
 	}
+	const inNats = valueOf('NATS_KEY') || valueOf('NATS_OBJECT')
+	if (inNats !== '') return { label: `nats:${valueOf('NATS_BUCKET')}/${inNats}`, path: inNats }
 	const [bucket, path] = [valueOf('S3_BUCKET'), valueOf('S3_KEY') || valueOf('FILE_PATH')]
 	return { label: bucket === '' ? path : `s3://${bucket}/${path}`, path }
 }
@@ -134,12 +136,14 @@ const KINDS: Readonly<Record<string, SourceKind>> = {
 	'https:': 'http',
 	'http:': 'http',
 	's3:': 's3',
+	'nats:': 'nats',
+	'tls:': 'nats',
 	'file:': 'file',
 }
 
 const badSource = (message: string): CliError =>
 	new CliError('INVALID_OPTION', message, {
-		hint: 'It takes https://…, http://…, s3://bucket/key?region=…, file:///…, or a path; ./name:x for a path with a colon.',
+		hint: 'It takes https://…, http://…, s3://bucket/key?region=…, nats://host/kv/bucket/key, file:///…, or a path; ./name:x for a path with a colon.',
 	})
 
 const nameOf = (path: string): string | undefined => {

@@ -1,61 +1,33 @@
-import { parseEnvelope } from '../integrity/envelope.ts'
-import { createKeyRing } from '../integrity/keys.ts'
-import { verifyEnvelope } from '../integrity/signature.ts'
 import { RemoteTermError } from '../core/errors.ts'
-import { digestFile, publicKeyFrom, readShortFile, signatureOf, type SigningIo } from './signing-files.ts'
+import { CliError } from './failure.ts'
+import { withPusher, type GatewayAddress } from './gateway-client.ts'
+import { write, type Io } from './io.ts'
+import { oneLine } from './quantities.ts'
 
-export interface VerifyFileOptions {
-	readonly file: string
-	/** Public keys, each as text (`rtpk1:…`) or as a file that holds one. */
-	readonly keys: readonly string[]
-	/** What the term must be called. Default: whatever the signature says. */
-	readonly name?: string | undefined
-	/** The lowest sequence that will do. Default: any. */
-	readonly minSequence?: number | undefined
-	/** Default: the file's name with `.sig` added. */
-	readonly signature?: string | undefined
+export interface VerifyArguments extends GatewayAddress {
+	readonly service: string
+	readonly version: string
 }
 
 /**
- * `remote-term verify FILE --public-key PUB…`: what a term with these keys would say of the file. Prints what was checked, and
- * what was not.
+ * `remote-term verify SERVICE VERSION`: whether the gateway has this version.
  *
- * @throws `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`, `INVALID_OPTION`, `FETCH_NOT_FOUND`,
- *   `FETCH_DENIED`, `FETCH_FAILED`
+ * @throws `VERSION_MISMATCH` where it has another; `FETCH_NOT_FOUND` where it knows no such service; and what
+ *   `ConfigPusher.verify` does
  */
-export const verify = async (
-	{ file, keys, name, minSequence, signature = signatureOf(file) }: VerifyFileOptions,
-	io: SigningIo,
-): Promise<void> => {
-	const ring = await createKeyRing(await Promise.all(keys.map(publicKeyFrom)), '--public-key')
-	const { digest, size } = await digestFile(file, io)
-	const envelope = await readShortFile(signature)
-	if (envelope === undefined)
-		throw new RemoteTermError('SIGNATURE_MISSING', `Expected ${file} to be signed, found no ${signature}`)
-	const { statement, keyId } = await verifyEnvelope(envelope, {
-		name: name ?? parseEnvelope(envelope).statement.name,
-		digest,
-		keys: ring,
-		now: io.clock.now(),
-	})
-	const { sequence, label, signedAt } = statement
-	if (minSequence !== undefined && sequence < minSequence)
-		throw new RemoteTermError(
-			'ROLLBACK_REFUSED',
-			`Expected ${file} to have a sequence of at least ${minSequence}, found ${sequence}`,
-		)
-	io.stdout.write(
-		[
-			`verified   ${file} (${size} bytes)`,
-			`signed by  ${keyId}, which is trusted`,
-			`digest     sha-256:${digest}, as signed`,
-			`name       ${JSON.stringify(statement.name)}, ${name === undefined ? 'as signed (nothing to compare it with)' : 'as expected'}`,
-			`sequence   ${sequence}${label === undefined ? '' : ` (${JSON.stringify(label)})`}, ${minSequence === undefined ? 'as signed (nothing to compare it with)' : `at least ${minSequence}`}`,
-			`signed at  ${dateOf(signedAt)}, says the signer`,
-			'',
-		].join('\n'),
+export const verify = async ({ service, version, ...address }: VerifyArguments, io: Io): Promise<void> => {
+	const found = await withPusher(address, io, pusher =>
+		pusher.verify(service, version, { signal: io.signal }),
 	)
+	switch (found.status) {
+		case 'matched':
+			return write(io.stdout, `${oneLine(`matched  ${service} ${version}`)}\n`)
+		case 'mismatch':
+			throw new CliError(
+				'VERSION_MISMATCH',
+				`Expected ${service} to have the version ${version}, it has ${found.stored}`,
+			)
+		case 'not_found':
+			throw new RemoteTermError('FETCH_NOT_FOUND', `The gateway knows no service ${service}`)
+	}
 }
-
-/** Beyond the year 275760 there are numbers, but no dates. */
-const dateOf = (ms: number): string => (ms <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`)

@@ -61,6 +61,8 @@ export class LmdbStore<Item extends ConfigItem, Pull extends PullTarget> impleme
 			...{ noSubdir: true, encoding: 'binary', cache: false },
 			// A commit resolves when it is on the disk, not when it is on its way there.
 			overlappingSync: false,
+			// We gather writes ourselves; and where its own batches fail, nobody holds the promise that rejects.
+			eventTurnBatching: false,
 		})
 		this.#environment = environment
 		this.#refuseOthers(environment)
@@ -79,15 +81,19 @@ export class LmdbStore<Item extends ConfigItem, Pull extends PullTarget> impleme
 		const environment = this.#environment
 		if (environment === undefined) throw this.#failed('it is closed')
 		const rows = steps.map(step => rowsOf(step))
-		// A child transaction is undone as a whole where anything in it throws; a plain one is not.
-		await environment.childTransaction(() => {
-			if (!this.#isOurs(environment)) throw this.#failed('another process has taken it over')
-			for (const step of rows) {
-				for (const key of step.removals) environment.removeSync([...key])
-				for (const { key, value } of step.puts) environment.putSync([...key], value)
-			}
-			if (floor !== this.#floor) environment.putSync([...FLOOR_KEY], encode(FLOOR_KEY, floor))
-		})
+		try {
+			// A child transaction is undone as a whole where anything in it throws; a plain one is not.
+			await environment.childTransaction(() => {
+				if (!this.#isOurs(environment)) throw this.#failed('another process has taken it over')
+				for (const { puts, removals } of rows) {
+					for (const key of removals) environment.removeSync([...key])
+					for (const { key, value } of puts) environment.putSync([...key], value)
+				}
+				if (floor !== this.#floor) environment.putSync([...FLOOR_KEY], encode(FLOOR_KEY, floor))
+			})
+		} catch (error) {
+			throw await reasonOf(error)
+		}
 		this.#floor = floor
 	}
 
@@ -208,6 +214,14 @@ const rowsOf = <Item extends ConfigItem, Pull extends PullTarget>({
 		}
 	}
 	return { puts, removals }
+}
+
+/** LMDB says why a commit failed in a promise beside the error, which ends the process if nobody looks at it. */
+const reasonOf = async (error: unknown): Promise<unknown> => {
+	const { commitError } = error as { readonly commitError?: unknown }
+	if (!(commitError instanceof Promise)) return error
+	const later = new Promise(resolve => setImmediate(resolve, error))
+	return Promise.race([commitError.then(() => error).catch((reason: unknown) => reason), later])
 }
 
 type Lmdb = Pick<typeof import('lmdb'), 'open'>

@@ -8,7 +8,7 @@
  * - whoever published the data, or somebody in between: `SIGNATURE_MISSING`, `SIGNATURE_INVALID`, `ROLLBACK_REFUSED`
  * - the gateway, of what is pushed to it: `CONFLICT`, `DOWNGRADE_REFUSED`, `ORIGIN_REFUSED`
  * - the disk, or a server in its place: `SNAPSHOT_FAILED`, `DATABASE_FAILED`
- * - the network between peers: `TRANSPORT_FAILED`
+ * - the network between peers: `TRANSPORT_FAILED`, `SUBSCRIPTION_LOST`
  * - code of the user's that we called: `SETUP_FAILED`, `PUT_FAILED`
  * - this machine: `WORKER_FAILED`
  * - time: `TIMEOUT`
@@ -68,6 +68,8 @@ export type ErrorCode =
 	| 'DATABASE_FAILED'
 	/** The network between peers could not be joined. */
 	| 'TRANSPORT_FAILED'
+	/** A subscription could not go on without a gap: it did not keep up, or a callback failed. Subscribe again. */
+	| 'SUBSCRIPTION_LOST'
 	| 'SETUP_FAILED'
 	| 'PUT_FAILED'
 	/** A thread of ours ended, or ran out of memory, while it worked for a term. The next refresh gets a new one. */

@@ -134,6 +134,16 @@ export class Ordering<Item, V = number> {
 		for (const [id, { item, version }] of this.#live) yield [id, item, version]
 	}
 
+	/** The ids of the live ones, in the order of their insertion. */
+	keys(): IterableIterator<string> {
+		return this.#live.keys()
+	}
+
+	/** The remembered deletions, the oldest first. */
+	*deletions(): Generator<[id: string, version: V], void, undefined> {
+		yield* this.#tombstones
+	}
+
 	/** How many are live. */
 	get size(): number {
 		return this.#live.size

@@ -25,11 +25,14 @@ export type NatsFault =
 /** https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const WRONG_LAST_SEQUENCE = new Set<unknown>([10071, 10164])
 const NOT_FOUND = new Set<unknown>([10014, 10037, 10059])
+/** Of a cluster that is just starting: too few servers known, or no leader yet. */
+const NOT_YET = new Set<unknown>([10005, 10008, 10009])
 const NO_JETSTREAM = new Set<unknown>([10039, 10076])
 
 export const faultOf = (thrown: unknown): NatsFault => {
 	const { name = '', code, status, cause } = (thrown ?? {}) as Thrown
 	if (WRONG_LAST_SEQUENCE.has(code)) return 'conflict'
+	if (NOT_YET.has(code)) return 'no_responders'
 	if (NOT_FOUND.has(code) || status === 404) return 'not_found'
 	if (name === 'NoRespondersError' || (cause as Thrown | undefined)?.name === 'NoRespondersError')
 		return 'no_responders'

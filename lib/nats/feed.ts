@@ -157,6 +157,11 @@ export class NatsFeed {
 			else if (Number(headers.get('Nats-Last-Consumer')) >= state.expected) this.#restart()
 			return
 		}
+		// The server has given the consumer up.
+		if (headers !== undefined && headers.code >= 400) {
+			this.#restart()
+			return
+		}
 		const delivery = deliveryOf(message.reply ?? '')
 		if (delivery === undefined) return
 		if (delivery.place !== state.expected) {

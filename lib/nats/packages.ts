@@ -4,6 +4,12 @@ export type Transport = typeof import('@nats-io/transport-node')
 export type JetStream = typeof import('@nats-io/jetstream')
 export type Kv = typeof import('@nats-io/kv')
 
+/** What to install, all at once, where one of them is missing. */
+const NEEDS: Readonly<Record<string, string>> = {
+	NatsFetcher: '@nats-io/transport-node @nats-io/jetstream',
+	NatsConfigDb: '@nats-io/transport-node @nats-io/jetstream @nats-io/kv',
+}
+
 /** Optional peers: their absence is a wrong installation, to be told in words that help. */
 const load = async <Loaded>(
 	owner: string,
@@ -15,7 +21,7 @@ const load = async <Loaded>(
 	} catch (error) {
 		throw new RemoteTermError(
 			'INVALID_OPTION',
-			`${owner} needs ${name}, which cannot be loaded: npm install ${name} (${messageOf(error)})`,
+			`${owner} needs ${name}, which cannot be loaded: npm install ${NEEDS[owner] ?? name} (${messageOf(error)})`,
 			{ cause: error },
 		)
 	}

@@ -1,25 +1,19 @@
 import { webcrypto } from 'node:crypto'
 import { hashNumber, hashString } from './hash.ts'
 import { seal, vocabularyAt, wordsOf, type Image, type ImageParts, type Segment } from './image.ts'
+import { KeyTable, type BuiltKeys, type Duplicate, type OnDuplicate } from './key-table.ts'
 import {
 	aligned,
 	FORMAT_VERSION,
 	Head,
-	KEY_DEAD,
-	LOAD_FACTOR,
 	MAGIC,
 	MAX_SEGMENTS,
 	MAX_WORDS,
-	RECORD_HEADER,
 	SEGMENT_BYTES,
 	SEGMENT_SHIFT,
-	UNIT_MASK,
 } from './layout.ts'
-import { firstSlot, sameKey } from './probe.ts'
 import { RowFault, RowWriter, type Key } from './row-writer.ts'
 import { GrowingVocabulary } from './vocabulary.ts'
-
-export type OnDuplicate = 'refuse' | 'first' | 'last'
 
 export interface BuilderOptions {
 	/** The table before: its vocabulary and seed are inherited, so that what is unchanged has unchanged bytes. */
@@ -29,20 +23,12 @@ export interface BuilderOptions {
 	readonly onDuplicate: OnDuplicate
 }
 
-export interface Duplicate {
-	/** Of the row whose key has been seen before, and of that row, counted from 0. */
-	readonly row: number
-	readonly earlier: number
-}
-
 export interface Built {
 	readonly parts: ImageParts
 	/** How many rows had a key that another row had before them, and the first of them. */
 	readonly duplicates: number
 	readonly firstDuplicates: readonly Duplicate[]
 }
-
-const DUPLICATES_SHOWN = 5
 
 /** A vocabulary that is fuller than this may be full of words that nobody uses any more, and is not inherited. */
 const MAX_INHERITED_WORDS_SHARE = 0.9
@@ -56,11 +42,8 @@ export class TableBuilder {
 	readonly #vocabulary: GrowingVocabulary
 	readonly #writer: RowWriter
 	readonly #segments: Array<Uint8Array<SharedArrayBuffer>> = []
+	readonly #keys = new KeyTable()
 	readonly #seed: { readonly seed0: number; readonly seed1: number }
-	#count = 0
-	#hashes = new Uint32Array(1024)
-	#addresses = new Uint32Array(1024)
-	#rowNumbers = new Uint32Array(1024)
 
 	constructor(options: BuilderOptions) {
 		this.#options = options
@@ -77,83 +60,46 @@ export class TableBuilder {
 	}
 
 	get count(): number {
-		return this.#count
+		return this.#keys.count
 	}
 
 	/** Throws `RowFault`, and then has kept nothing. `rowNumber` is for telling which row a duplicate was. */
 	add(key: Key, row: object, rowNumber: number): void {
 		const writer = this.#writer
 		const start = writer.at
-		writer.write(key, row, this.#options.maxRowBytes)
+		const info = writer.write(key, row, this.#options.maxRowBytes)
 		let offset = start
-		if (writer.at > SEGMENT_BYTES) {
-			if (this.#segments.length === MAX_SEGMENTS - 1) throw new RowFault('does not fit: the table is full')
+		const isOver = writer.at > SEGMENT_BYTES
+		if ((isOver && this.#segments.length === MAX_SEGMENTS - 1) || !this.#keys.hasRoom(info)) {
+			writer.at = start
+			throw new RowFault('does not fit: the table is full')
+		}
+		if (isOver) {
 			this.#segments.push(sharedCopy(writer.bytes, 0, start))
 			writer.bytes.copyWithin(0, start, writer.at)
 			writer.at -= start
 			offset = 0
 		}
-		if (this.#count === this.#hashes.length) this.#grow()
-		const i = this.#count++
-		this.#hashes[i] = typeof key === 'string' ? hashString(key, this.#seed) : hashNumber(key, this.#seed)
-		this.#addresses[i] = (this.#segments.length << SEGMENT_SHIFT) | (offset >>> 3)
-		this.#rowNumbers[i] = rowNumber
+		const hash = typeof key === 'string' ? hashString(key, this.#seed) : hashNumber(key, this.#seed)
+		this.#keys.add(hash, info, (this.#segments.length << SEGMENT_SHIFT) | (offset >>> 3), rowNumber)
 	}
 
 	/** The builder is spent afterwards. */
 	finish(): Built {
 		if (this.#writer.at > 0) this.#segments.push(sharedCopy(this.#writer.bytes, 0, this.#writer.at))
-		const { index, rowCount, duplicates, firstDuplicates } = this.#index()
-		const head = this.#head(rowCount, index.length / 2)
+		const built = this.#keys.finish(this.#segments.map(asSegment), this.#options.onDuplicate)
+		const { duplicates, firstDuplicates } = built
 		const parts = {
-			head,
-			index: new Uint8Array(index.buffer),
+			head: this.#head(built),
+			index: new Uint8Array(built.index.buffer),
+			keys: built.keys,
 			segments: this.#segments,
 		}
 		seal(parts)
 		return { parts, duplicates, firstDuplicates }
 	}
 
-	#index(): {
-		index: Uint32Array<SharedArrayBuffer>
-		rowCount: number
-		duplicates: number
-		firstDuplicates: Duplicate[]
-	} {
-		const count = this.#count
-		const slots = count === 0 ? 0 : Math.ceil(count / LOAD_FACTOR) + 1
-		const index = new Uint32Array(new SharedArrayBuffer(slots * 8))
-		// Which row sits in a slot, for telling what a duplicate duplicates. Only looked at where there is one.
-		const firstDuplicates: Duplicate[] = []
-		const views = this.#segments.map(asSegment)
-		let duplicates = 0
-		for (let i = 0; i < count; i++) {
-			const hash = this.#hashes[i]!
-			const address = this.#addresses[i]!
-			let slot = firstSlot(hash, slots)
-			let taken = index[slot * 2 + 1]!
-			while (taken !== 0 && !(index[slot * 2] === hash && isSame(views, taken - 1, address))) {
-				if (++slot === slots) slot = 0
-				taken = index[slot * 2 + 1]!
-			}
-			if (taken === 0) {
-				index[slot * 2] = hash
-				index[slot * 2 + 1] = address + 1
-				continue
-			}
-			duplicates++
-			if (firstDuplicates.length < DUPLICATES_SHOWN) {
-				const earlier = this.#rowNumbers[this.#addresses.subarray(0, count).indexOf(taken - 1)]!
-				firstDuplicates.push({ row: this.#rowNumbers[i]!, earlier })
-			}
-			const keepsLast = this.#options.onDuplicate === 'last'
-			bury(views, keepsLast ? taken - 1 : address)
-			if (keepsLast) index[slot * 2 + 1] = address + 1
-		}
-		return { index, rowCount: count - duplicates, duplicates, firstDuplicates }
-	}
-
-	#head(rowCount: number, slots: number): Uint8Array<SharedArrayBuffer> {
+	#head({ bucketBits, duplicates, keyBytes }: BuiltKeys): Uint8Array<SharedArrayBuffer> {
 		const segments = this.#segments.length
 		const vocabulary = this.#packedVocabulary(vocabularyAt(segments))
 		const head = new Uint8Array(new SharedArrayBuffer(aligned(vocabularyAt(segments) + vocabulary.length)))
@@ -161,12 +107,13 @@ export class TableBuilder {
 		words[0] = MAGIC[0]
 		words[1] = MAGIC[1]
 		words[Head.version] = FORMAT_VERSION
-		words[Head.rowCount] = rowCount
-		words[Head.slots] = slots
+		words[Head.rowCount] = this.count - duplicates
+		words[Head.bucketBits] = bucketBits
 		words[Head.seed0] = this.#seed.seed0
 		words[Head.seed1] = this.#seed.seed1
 		words[Head.vocabularyBytes] = vocabulary.length
 		words[Head.segments] = segments
+		words[Head.keyBytes] = keyBytes
 		head.set(vocabulary, vocabularyAt(segments))
 		return head
 	}
@@ -194,17 +141,6 @@ export class TableBuilder {
 		table.writeUInt32LE(offset, 4 + words.length * 4)
 		return Buffer.concat([table, ...packedWords, packedShapes])
 	}
-
-	#grow(): void {
-		const grown = (array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> => {
-			const next = new Uint32Array(array.length * 2)
-			next.set(array)
-			return next
-		}
-		this.#hashes = grown(this.#hashes)
-		this.#addresses = grown(this.#addresses)
-		this.#rowNumbers = grown(this.#rowNumbers)
-	}
 }
 
 const sharedCopy = (bytes: Uint8Array, from: number, to: number): Uint8Array<SharedArrayBuffer> => {
@@ -217,17 +153,3 @@ const asSegment = ({ buffer, byteOffset, byteLength }: Uint8Array<SharedArrayBuf
 	bytes: Buffer.from(buffer as unknown as ArrayBuffer, byteOffset, byteLength),
 	view: new DataView(buffer, byteOffset, byteLength),
 })
-
-const isSame = (segments: readonly Segment[], a: number, b: number): boolean =>
-	sameKey(
-		segments[a >>> SEGMENT_SHIFT]!,
-		(a & UNIT_MASK) * 8,
-		segments[b >>> SEGMENT_SHIFT]!,
-		(b & UNIT_MASK) * 8,
-	)
-
-const bury = (segments: readonly Segment[], address: number): void => {
-	const { view } = segments[address >>> SEGMENT_SHIFT]!
-	const at = (address & UNIT_MASK) * 8 + RECORD_HEADER - 4
-	view.setUint32(at, view.getUint32(at, true) | KEY_DEAD, true)
-}

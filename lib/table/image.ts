@@ -1,12 +1,13 @@
 import { crc32 } from 'node:zlib'
 import { reasonOf } from '../core/clock.ts'
-import { checkRecords, damaged } from './image-check.ts'
+import { checkImage, damaged } from './image-check.ts'
 import {
 	aligned,
 	FORMAT_VERSION,
 	Head,
 	HEAD_BYTES,
 	MAGIC,
+	MAX_BUCKET_BITS,
 	MAX_FIELDS,
 	MAX_SEGMENTS,
 	SEGMENT_BYTES,
@@ -17,6 +18,7 @@ import { readPlain, type Words } from './row-reader.ts'
 export interface ImageParts {
 	readonly head: Uint8Array<SharedArrayBuffer>
 	readonly index: Uint8Array<SharedArrayBuffer>
+	readonly keys: Uint8Array<SharedArrayBuffer>
 	readonly segments: ReadonlyArray<Uint8Array<SharedArrayBuffer>>
 }
 
@@ -31,8 +33,10 @@ export class Image implements Words {
 	readonly rowCount: number
 	readonly seed0: number
 	readonly seed1: number
-	readonly slots: number
+	/** A hash, shifted to the right by this, is the number of its bucket. */
+	readonly bucketShift: number
 	readonly index: Uint32Array
+	readonly keys: DataView
 	readonly segments: readonly Segment[]
 	readonly shapes: ReadonlyArray<readonly string[]>
 	readonly wordCount: number
@@ -43,16 +47,17 @@ export class Image implements Words {
 	/** Trusts the parts as far as memory safety does not need otherwise; `imageFromBytes` is for those from elsewhere. */
 	constructor(parts: ImageParts) {
 		this.parts = parts
-		const { head, index, segments } = parts
+		const { head, index, keys, segments } = parts
 		const words = wordsOf(head)
 		if (words[0] !== MAGIC[0] || words[1] !== MAGIC[1]) throw damaged('something else (magic)')
 		if (words[Head.version] !== FORMAT_VERSION)
 			throw damaged(`one of format version ${words[Head.version]}, not ${FORMAT_VERSION}`)
 		this.rowCount = words[Head.rowCount]!
-		this.slots = words[Head.slots]!
+		this.bucketShift = 32 - words[Head.bucketBits]!
 		this.seed0 = words[Head.seed0]! | 0
 		this.seed1 = words[Head.seed1]! | 0
 		this.index = wordsOf(index)
+		this.keys = new DataView(keys.buffer, keys.byteOffset, words[Head.keyBytes])
 		this.segments = segments.map(segmentOf)
 		this.#vocabulary = segmentOf(head)
 		const from = vocabularyAt(segments.length)
@@ -116,10 +121,14 @@ const segmentOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Segment => (
 /** Where the vocabulary begins within the head. */
 export const vocabularyAt = (segments: number): number => HEAD_BYTES + segments * 8
 
+/** In bytes, with where the last bucket ends, and padding. */
+export const indexBytes = (bucketBits: number): number => aligned((2 ** bucketBits + 1) * 4)
+
 /** Computes all checksums, and writes them into the head: the last act of whoever makes an image. */
-export const seal = ({ head, index, segments }: ImageParts): void => {
+export const seal = ({ head, index, keys, segments }: ImageParts): void => {
 	const words = wordsOf(head)
 	words[Head.indexCrc] = crc32(index)
+	words[Head.keysCrc] = crc32(keys)
 	words[Head.vocabularyCrc] = crc32(head.subarray(vocabularyAt(segments.length)))
 	segments.forEach((segment, i) => {
 		words[Head.table + i * 2] = segment.byteLength
@@ -135,15 +144,17 @@ const headCrc = (head: Uint8Array, segments: number): number =>
 export const imageChunks = ({
 	head,
 	index,
+	keys,
 	segments,
-}: ImageParts): ReadonlyArray<Uint8Array<SharedArrayBuffer>> => [head, index, ...segments]
+}: ImageParts): ReadonlyArray<Uint8Array<SharedArrayBuffer>> => [head, index, keys, ...segments]
 
 export const byteLengthOf = (parts: ImageParts): number =>
 	imageChunks(parts).reduce((sum, { byteLength }) => sum + byteLength, 0)
 
 /**
  * An image from bytes that come from elsewhere. Everything is checked before a row is read: checksums, lengths, that
- * each slot points at the beginning of a live record, and each live record has its slot.
+ * the buckets are whole entries, that each entry leads to the beginning of a live record, and each live record has its
+ * entry.
  *
  * Bytes that begin at a multiple of 8 within a `SharedArrayBuffer` are used where they are; others are copied once.
  *
@@ -190,7 +201,10 @@ function* checkedImage(given: Uint8Array): Generator<undefined, Image, undefined
 		return section
 	}
 	const head = take(aligned(vocabularyAt(count) + words[Head.vocabularyBytes]!))
-	const index = take(words[Head.slots]! * 8)
+	const bits = words[Head.bucketBits]!
+	if (bits < 1 || bits > MAX_BUCKET_BITS) throw damaged('an impossible number of buckets')
+	const index = take(indexBytes(bits))
+	const keys = take(aligned(words[Head.keyBytes]!))
 	const segments: Array<Uint8Array<SharedArrayBuffer>> = []
 	for (let i = 0; i < count; i++) {
 		const length = words[Head.table + i * 2]!
@@ -201,11 +215,12 @@ function* checkedImage(given: Uint8Array): Generator<undefined, Image, undefined
 	if (crc32(head.subarray(vocabularyAt(count))) !== words[Head.vocabularyCrc])
 		throw damaged('a damaged vocabulary (CRC-32)')
 	if ((yield* crcOf(index)) !== words[Head.indexCrc]) throw damaged('a damaged index (CRC-32)')
+	if ((yield* crcOf(keys)) !== words[Head.keysCrc]) throw damaged('damaged keys (CRC-32)')
 	for (const [i, segment] of segments.entries())
 		if ((yield* crcOf(segment)) !== words[Head.table + i * 2 + 1]) throw damaged('a damaged segment (CRC-32)')
 	checkVocabulary(head, count)
-	const image = new Image({ head, index, segments })
-	yield* checkRecords(image)
+	const image = new Image({ head, index, keys, segments })
+	yield* checkImage(image)
 	return image
 }
 

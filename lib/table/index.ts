@@ -1,6 +1,6 @@
 export { attachTable } from './attach.ts'
 export type { AttachedTable } from './attach.ts'
-export type { OnDuplicate } from './builder.ts'
+export type { OnDuplicate } from './key-table.ts'
 export type { ChangedKeys, ChangesOptions, TableChanges } from './changes.ts'
 export type { TableChange } from './diff.ts'
 export type { TableHandle } from './generations.ts'

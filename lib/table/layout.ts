@@ -1,15 +1,28 @@
 /**
- * The binary layout of a packed table, format version 1. All numbers are little endian; all sections begin at a
- * multiple of 8 bytes, so that words can be read in place. An image is three kinds of sections, which live in shared
+ * The binary layout of a packed table, format version 2. All numbers are little endian; all sections begin at a
+ * multiple of 8 bytes, so that words can be read in place. An image is four kinds of sections, which live in shared
  * memory one by one, and on disk one after the other in this order:
  *
  * ```
- * head      magic "RTTABLE\n" · version · flags · row count · slots · seed (2 × u32) · vocabulary length · segments
- *           CRC-32 of index · CRC-32 of vocabulary · reserved · CRC-32 of the head up to here and of the segment table
+ * head      magic "RTTABLE\n" · version · flags · row count · bits (n) · seed (2 × u32) · vocabulary length · segments
+ *           CRC-32 of index · CRC-32 of vocabulary · length of keys · CRC-32 of keys · reserved
+ *           CRC-32 of the head up to here and of the segment table
  *           segment table: per segment (u32 length in bytes, u32 CRC-32)
  *           vocabulary: shapes (lists of field names) and words (strings that occur often), as one packed value
- * index     open addressing with linear probing, at most 0.7 full: per slot (u32 hash, u32 address + 1), 0 = free
+ * index     per bucket of the hash table, u32 the offset in the keys at which it begins; then where the last one ends
+ * keys      the entries of all buckets, without a gap
  * segment…  row records, one after the other, in the order of the source; none straddles two segments
+ * ```
+ *
+ * There are 2^n buckets; the upper n bits of a hash tell which. A key entry has all that a search asks for, so that to
+ * find a key, or that there is none, waits for main memory once: the index is so small that the processor keeps it, and
+ * a bucket is a cache line or two. Entries are not aligned, as what is dense is what is near.
+ *
+ * ```
+ * u8  2 bits of kind (Latin-1, UTF-16, number, far), 6 bits of the key's length in bytes
+ * u8  the lower 8 bits of the hash
+ * u32 address of the row record
+ * key as in the record; one of more than `MAX_NEAR_KEY` bytes is far: only the record has it, and this length is 0
  * ```
  *
  * An address is `segment << 21 | offset / 8`: 32 bits that reach 32 GiB. A segment has at most 16 MiB.
@@ -23,7 +36,8 @@
  * value     see `Tag`
  * ```
  *
- * A dead record is one that another row with the same key has replaced; no slot points at it.
+ * The key stands in the record too, so that whoever reads all rows, or compares two tables, reads them in one go. A dead
+ * record is one that another row with the same key has replaced; no entry points at it.
  *
  * Values are MessagePack in spirit: the same tags for what both have, and the rest of the tag space for what a table
  * needs to be decoded fast: strings in Latin-1 or UTF-16 (a byte is a character, lone surrogates survive), records
@@ -32,19 +46,21 @@
 /** "RTTABLE
 " as two words. */
 export const MAGIC = Object.freeze([0x41545452, 0xa454c42] as const)
-export const FORMAT_VERSION = 1
+export const FORMAT_VERSION = 2
 
 export const Head = Object.freeze({
 	version: 2,
 	flags: 3,
 	rowCount: 4,
-	slots: 5,
+	bucketBits: 5,
 	seed0: 6,
 	seed1: 7,
 	vocabularyBytes: 8,
 	segments: 9,
 	indexCrc: 10,
 	vocabularyCrc: 11,
+	keyBytes: 12,
+	keysCrc: 13,
 	headCrc: 15,
 	/** The first word of the segment table. */
 	table: 16,
@@ -56,8 +72,19 @@ export const SEGMENT_SHIFT = 21
 export const SEGMENT_BYTES = 8 * 2 ** SEGMENT_SHIFT
 export const UNIT_MASK = 2 ** SEGMENT_SHIFT - 1
 export const MAX_SEGMENTS = 2 ** (32 - SEGMENT_SHIFT)
-/** The share of the slots that may be taken. Linear probing needs air: at 0.7 a miss looks at six slots. */
-export const LOAD_FACTOR = 0.65
+
+/** Rows per bucket: no more than this on average, and more than half of it. */
+export const BUCKET_ROWS = 3
+export const MAX_BUCKET_BITS = 28
+
+export const ENTRY_HEADER = 6
+export const ENTRY_LENGTH = 0x3f
+export const ENTRY_KIND = 0xc0
+export const ENTRY_UTF16 = 0x40
+export const ENTRY_NUMBER = 0x80
+export const ENTRY_FAR = 0xc0
+/** The longest key that stands in its entry, in bytes: a UUID does, and a table of long keys has them once. */
+export const MAX_NEAR_KEY = 48
 
 export const RECORD_HEADER = 8
 export const KEY_DEAD = 0x8000_0000

@@ -1,7 +1,7 @@
 import type { ResourceLimits } from 'node:worker_threads'
 import { invalid, notNegativeInteger, positiveInteger } from '../core/options.ts'
 import type { RemoteTermOptions } from '../term/options.ts'
-import type { OnDuplicate } from './builder.ts'
+import type { OnDuplicate } from './key-table.ts'
 import { parseKeyOption, type KeyOption } from './key.ts'
 import { SEGMENT_BYTES } from './layout.ts'
 import { parseReference, type ModuleReference } from './module-function.ts'

@@ -1,5 +1,6 @@
 import { RemoteTermError } from '../core/errors.ts'
 import { KEY_LENGTH, KEY_NUMBER, KEY_UTF16, MAX_DEPTH, RECORD_HEADER, Tag } from './layout.ts'
+import { latin1 } from './latin1.ts'
 import type { Key } from './row-writer.ts'
 import type { Segment } from './image.ts'
 
@@ -73,7 +74,7 @@ const readKeyAt = (start: number, info: number): Key => {
 	const length = info & KEY_LENGTH
 	if ((info & KEY_NUMBER) !== 0) return view.getFloat64(start, true)
 	if ((info & KEY_UTF16) !== 0) return bytes.toString('utf16le', start, start + length)
-	return latin1(start, length)
+	return latin1(bytes, start, length)
 }
 
 const damaged = (cause?: unknown): RemoteTermError =>
@@ -200,51 +201,5 @@ const utf16 = (length: number): string => {
 
 const string = (length: number): string => {
 	taken(length)
-	return latin1(at - length, length)
-}
-
-const { fromCharCode } = String
-
-/** Short strings are made here: the way to the runtime's decoder and back is longer than they are. */
-const latin1 = (from: number, length: number): string => {
-	const b = bytes
-	switch (length) {
-		case 0:
-			return ''
-		case 1:
-			return fromCharCode(b[from]!)
-		case 2:
-			return fromCharCode(b[from]!, b[from + 1]!)
-		case 3:
-			return fromCharCode(b[from]!, b[from + 1]!, b[from + 2]!)
-		case 4:
-			return fromCharCode(b[from]!, b[from + 1]!, b[from + 2]!, b[from + 3]!)
-		case 5:
-			return fromCharCode(b[from]!, b[from + 1]!, b[from + 2]!, b[from + 3]!, b[from + 4]!)
-		case 6:
-			return fromCharCode(b[from]!, b[from + 1]!, b[from + 2]!, b[from + 3]!, b[from + 4]!, b[from + 5]!)
-		case 7:
-			return fromCharCode(
-				b[from]!,
-				b[from + 1]!,
-				b[from + 2]!,
-				b[from + 3]!,
-				b[from + 4]!,
-				b[from + 5]!,
-				b[from + 6]!,
-			)
-		case 8:
-			return fromCharCode(
-				b[from]!,
-				b[from + 1]!,
-				b[from + 2]!,
-				b[from + 3]!,
-				b[from + 4]!,
-				b[from + 5]!,
-				b[from + 6]!,
-				b[from + 7]!,
-			)
-		default:
-			return b.toString('latin1', from, from + length)
-	}
+	return latin1(bytes, at - length, length)
 }

@@ -42,8 +42,11 @@ export class RowWriter {
 		this.#view = new DataView(this.bytes.buffer)
 	}
 
-	/** Writes one record at `at`, which is a multiple of 8, and moves there. Throws `RowFault`, and then has written nothing. */
-	write(key: Key, row: object, maxBytes: number): void {
+	/**
+	 * Writes one record at `at`, which is a multiple of 8, and moves there. Returns the word that tells the key. Throws
+	 * `RowFault`, and then has written nothing.
+	 */
+	write(key: Key, row: object, maxBytes: number): number {
 		const start = this.at
 		this.#limit = Math.min(start + maxBytes, start + SEGMENT_BYTES - 8)
 		try {
@@ -57,6 +60,7 @@ export class RowWriter {
 			this.#view.setUint32(start + 4, info, true)
 			this.at = aligned(end)
 			this.bytes.fill(0, end, this.at)
+			return info
 		} catch (error) {
 			this.at = start
 			throw error

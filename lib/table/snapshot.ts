@@ -2,6 +2,7 @@ import { RemoteTermError } from '../core/errors.ts'
 import type { Packing } from '../term/packed.ts'
 import type { TableChange } from './diff.ts'
 import { imageChunks, openImage, type ImageParts } from './image.ts'
+import { FORMAT_VERSION } from './layout.ts'
 import type { ResolvedReference } from './module-function.ts'
 import type { PackSpec } from './pack.ts'
 import { Table } from './table.ts'
@@ -31,7 +32,7 @@ export const tablePacking = <Row>(settings: () => PackingSettings): Packing<Tabl
 		if (facts !== fingerprint(spec)) {
 			throw new RemoteTermError(
 				'DESERIALIZE_FAILED',
-				'Expected a table that was packed with the options of today, found one of others (key, rowSchema, onDuplicate, onBadRow)',
+				`Expected a table that was packed in format version ${FORMAT_VERSION} with the options of today, found another (key, rowSchema, onDuplicate, onBadRow)`,
 			)
 		}
 		const image = await openImage(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces), signal)
@@ -45,9 +46,13 @@ export const tablePacking = <Row>(settings: () => PackingSettings): Packing<Tabl
 	},
 })
 
-/** A module goes by its file's name: where it lies may be another place after each deployment. */
+/**
+ * A module goes by its file's name: where it lies may be another place after each deployment. The format is in it so that
+ * an image of an older one is saved anew, though the source has nothing new.
+ */
 const fingerprint = ({ key, onBadRow, onDuplicate, rowSchema }: Spec): string =>
 	JSON.stringify({
+		format: FORMAT_VERSION,
 		key: key.kind === 'module' ? { ...key, reference: short(key.reference) } : key,
 		rowSchema: rowSchema === undefined ? null : short(rowSchema),
 		onDuplicate,

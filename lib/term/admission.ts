@@ -73,6 +73,14 @@ export type Origin =
 /** What is on its way to be held. */
 export type Candidate = Held & { readonly version: Version; readonly source: Origin['source'] }
 
+/** Apart from the answer, whose body or value would otherwise stay in memory as long as its freshness is known. */
+export const freshnessOf = ({ freshFor, noStore, publishedAt, usableFor }: Freshness): Freshness => ({
+	freshFor,
+	noStore,
+	publishedAt,
+	usableFor,
+})
+
 export const NO_EXTENT: Extent = { bytes: undefined, keys: undefined }
 
 /** A state that nothing is known of but its names. */

@@ -11,6 +11,7 @@ import {
 } from '../core/fetcher.ts'
 import type { VersionFloor } from '../integrity/signature.ts'
 import {
+	freshnessOf,
 	timed,
 	unread,
 	type Admission,
@@ -85,7 +86,7 @@ export class Gate<T> {
 		trace: Trace,
 		origin: Origin = REMOTE,
 	): Admission<T> | Promise<Admission<T>> {
-		if (origin.source === 'remote') trace.freshness = answer
+		if (origin.source === 'remote') trace.freshness = freshnessOf(answer)
 		if (isNotModified(answer)) return this.#confirm(answer, asked)
 		return isValue(answer)
 			? this.#admitReadyValue(answer, context, trace, origin)

@@ -4,6 +4,14 @@ import { ChannelWire } from './broadcast-channel/wire.ts'
 import { checkedName } from './names.ts'
 import { parseSessionOptions, SESSION_OPTIONS, Sessions, type SessionOptions } from './session/sessions.ts'
 
+export type {
+	Channel,
+	ChannelCounts,
+	ChannelListener,
+	Peer,
+	PeerDownReason,
+	Transport,
+} from '../core/transport.ts'
 export interface BroadcastChannelTransportOptions extends SessionOptions {
 	/** Keeps those apart who use the same scopes in one process and have nothing to do with each other. Default: `default`. */
 	readonly network?: string | undefined

@@ -21,6 +21,14 @@ import { Topology } from './memory/topology.ts'
 import { noTraffic, type NetworkCounts, type TransportCounts } from './memory/traffic.ts'
 import { peerName, scopeName } from './names.ts'
 
+export type {
+	Channel,
+	ChannelCounts,
+	ChannelListener,
+	Peer,
+	PeerDownReason,
+	Transport,
+} from '../core/transport.ts'
 export type { MemoryNetworkOptions, WireOptions } from './memory/conditions.ts'
 export type { NetworkCounts, TransportCounts } from './memory/traffic.ts'
 

@@ -14,6 +14,14 @@ import {
 	type SessionSettings,
 } from './session/sessions.ts'
 
+export type {
+	Channel,
+	ChannelCounts,
+	ChannelListener,
+	Peer,
+	PeerDownReason,
+	Transport,
+} from '../core/transport.ts'
 export interface NatsTransportOptions extends Omit<NatsOptions, 'name'>, SessionOptions {
 	/** What all subjects begin with. Default: `remote-term`. Permissions to publish and subscribe: `remote-term.>`. */
 	readonly subject?: string | undefined

@@ -56,6 +56,15 @@ export const decodePayload = (payload: Payload): unknown => {
 	return kind === PLAIN ? value : undisguise(value)
 }
 
+/** The same, with `undefined` for what is no message, in an object so that it can be told from one. */
+export const readPayload = (payload: Payload): { readonly message: unknown } | undefined => {
+	try {
+		return { message: decodePayload(payload) }
+	} catch {
+		return undefined
+	}
+}
+
 class Disguise {
 	used = false
 	readonly #path: Array<string | number> = []

@@ -2,7 +2,6 @@ import test from 'ava'
 import fc from 'fast-check'
 import { parsePut, type PutMessage } from '../../lib/autoconfig/messages.ts'
 import { readPut } from '../../lib/autoconfig/put-reader.ts'
-import { parseJson } from '../../lib/codecs/json.ts'
 
 const NAMES = ['environments', 'filters']
 const noPause = (): Promise<void> => Promise.resolve()
@@ -24,7 +23,16 @@ const isObject = (value: unknown): value is object =>
 	typeof value === 'object' && value !== null && !Array.isArray(value)
 const mapOf = (object: object, each: (key: string, value: unknown) => unknown): Map<string, unknown> =>
 	new Map(Object.entries(object).map(([key, value]) => [key, each(key, value)]))
-const clean = (value: unknown): unknown => parseJson(JSON.stringify(value))
+const clean = (value: unknown): unknown =>
+	Array.isArray(value)
+		? value.map(clean)
+		: isObject(value)
+			? Object.fromEntries(
+					Object.entries(value)
+						.filter(([key]) => key !== '__proto__')
+						.map(([key, one]) => [key, clean(one)]),
+				)
+			: value
 
 /** Maps with integer-like keys first, as an object has them. */
 const sorted = (value: unknown): unknown =>

@@ -32,7 +32,11 @@ test('docs/cli.md names every option of the help, and no other', async t => {
 			['watch', '--help'],
 			['keygen', '--help'],
 			['sign', '--help'],
+			['check', '--help'],
+			['serve', '--help'],
+			['push', '--help'],
 			['verify', '--help'],
+			['status', '--help'],
 		].map(args => runInside(args)),
 	)
 	const flags = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g))].sort()

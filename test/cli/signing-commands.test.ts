@@ -37,7 +37,7 @@ test('a file is signed and verified, each by one command', async t => {
 	t.regex(signed.out, /^signed {5}rates\.json \(9 bytes\)\nname {7}rates\nsequence {3}\d{13} \(spring\)/)
 	t.like(JSON.parse(read('rates.json.sig')), { name: 'rates', digest: `sha-256:${sha256('{"EUR":1}')}` })
 	for (const key of ['key.pub', read('key.pub').trim()]) {
-		const verified = await run('verify', 'rates.json', '--public-key', key, '--name', 'rates')
+		const verified = await run('check', 'rates.json', '--public-key', key, '--name', 'rates')
 		t.is(verified.code, 0, verified.err)
 		t.regex(verified.out, /^verified {3}rates\.json[^]*"rates", as expected/)
 	}
@@ -45,7 +45,7 @@ test('a file is signed and verified, each by one command', async t => {
 
 test('what does not fit is exit code 3, what is not there 1, and what makes no sense 2', async t => {
 	const { run, folder, read } = await setUp(t)
-	const missing = await run('verify', 'rates.json', '--public-key', 'key.pub')
+	const missing = await run('check', 'rates.json', '--public-key', 'key.pub')
 	t.is(missing.code, 3)
 	t.regex(missing.err, /^remote-term: Expected rates\.json to be signed.* \(SIGNATURE_MISSING\)\n$/)
 
@@ -54,11 +54,11 @@ test('what does not fit is exit code 3, what is not there 1, and what makes no s
 	const lower = await run(...sign, '--sequence', '6')
 	t.is(lower.code, 2)
 	t.regex(lower.err, /above 7/)
-	const verify = ['verify', 'rates.json', '--public-key', 'key.pub'] as const
-	t.regex((await run(...verify, '--min-sequence', '8')).err, /\(ROLLBACK_REFUSED\)/)
-	t.regex((await run(...verify, '--name', 'limits')).err, /\(SIGNATURE_INVALID\)/)
+	const check = ['check', 'rates.json', '--public-key', 'key.pub'] as const
+	t.regex((await run(...check, '--min-sequence', '8')).err, /\(ROLLBACK_REFUSED\)/)
+	t.regex((await run(...check, '--name', 'limits')).err, /\(SIGNATURE_INVALID\)/)
 	writeFileSync(join(folder, 'rates.json'), '{"EUR":9}')
-	t.is((await run(...verify)).code, 3)
+	t.is((await run(...check)).code, 3)
 
 	t.is((await run('sign', 'none.json', '--key', 'key', '--name', 'rates')).code, 1)
 	t.regex(
@@ -66,7 +66,7 @@ test('what does not fit is exit code 3, what is not there 1, and what makes no s
 		/exists already, and is not overwritten \(INVALID_OPTION\)/,
 	)
 	for (const key of ['key', read('key')]) {
-		const wrong = await run('verify', 'rates.json', '--public-key', key)
+		const wrong = await run('check', 'rates.json', '--public-key', key)
 		t.is(wrong.code, 2)
 		t.regex(wrong.err, /got a private key/)
 	}
@@ -78,8 +78,8 @@ const mistakes: ReadonlyArray<readonly [args: readonly string[], said: RegExp]> 
 	[['sign', 'x', '--name', 'n'], /required option '-k, --key <file>' not specified/],
 	[['sign', '--key', 'k', '--name', 'n'], /missing required argument 'FILE'/],
 	[['sign', 'x', '--key', 'k', '--name', 'n', '--sequence', '1.5'], /'1\.5' is invalid.*auto, or a whole/],
-	[['verify', 'x'], /required option '--public-key <key>' not specified/],
-	[['verify', 'x', '--public-key', 'k', '--min-sequence', '-1'], /'-1' is invalid.*0 or more/],
+	[['check', 'x'], /required option '--public-key <key>' not specified/],
+	[['check', 'x', '--public-key', 'k', '--min-sequence', '-1'], /'-1' is invalid.*0 or more/],
 	[['get', 'x', '--public-key', 'rtpk1:x'], /Expected --name beside --public-key/],
 	[['get', 'x', '--public-key', 'rtpk1:x', '--name', 'n'], /an Ed25519 public key/],
 ]
@@ -92,7 +92,7 @@ for (const [args, said] of mistakes) {
 	})
 }
 
-for (const name of ['keygen', 'sign', 'verify']) {
+for (const name of ['keygen', 'sign', 'check']) {
 	test(`remote-term ${name} --help teaches by examples`, async t => {
 		const { code, out } = await runInside([name, '--help'])
 		t.is(code, 0)

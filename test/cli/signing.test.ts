@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { keygen } from '../../lib/cli/keygen.ts'
 import { sign } from '../../lib/cli/sign.ts'
-import { verify } from '../../lib/cli/verify.ts'
+import { check } from '../../lib/cli/check.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { folder } from '../support/snapshots.ts'
 
@@ -39,13 +39,13 @@ test('a key pair is made, a file is signed with it, and the signature is verifie
 	await sign({ file, keys: [key], name: 'rates', sequence: 3, label: 'first' }, io)
 	t.regex(printed(), /name {7}rates\nsequence {3}3 \(first\)\n/)
 	for (const one of [publicKey, text]) {
-		await verify({ file, keys: [one], name: 'rates', minSequence: 3 }, io)
+		await check({ file, keys: [one], name: 'rates', minSequence: 3 }, io)
 		t.regex(
 			printed(),
 			/^verified .*rates\.json \(9 bytes\)\nsigned by {2}[0-9a-f]{16}[^]*as expected[^]*at least 3/,
 		)
 	}
-	await verify({ file, keys: [text] }, io)
+	await check({ file, keys: [text] }, io)
 	t.regex(printed(), /name {7}"rates", as signed \(nothing to compare it with\)/)
 	t.regex(await readFile(at('rates.json.sig'), 'utf8'), /"sequence": 3/)
 })
@@ -108,11 +108,11 @@ test('files that are missing, keys that are none, and names that cannot be are r
 	})
 	await t.throwsAsync(sign({ ...request, name: '' }, io), { code: 'INVALID_OPTION' })
 	await t.throwsAsync(sign({ ...request, sequence: 1.5 }, io), { code: 'INVALID_OPTION' })
-	await t.throwsAsync(verify({ file, keys: [publicKey] }, io), { code: 'SIGNATURE_MISSING' })
+	await t.throwsAsync(check({ file, keys: [publicKey] }, io), { code: 'SIGNATURE_MISSING' })
 	await sign(request, io)
-	await t.throwsAsync(verify({ file, keys: [] }, io), { code: 'INVALID_OPTION' })
-	await t.throwsAsync(verify({ file, keys: [at('none')] }, io), { code: 'FETCH_NOT_FOUND' })
-	const error = await t.throwsAsync(verify({ file, keys: [key] }, io), {
+	await t.throwsAsync(check({ file, keys: [] }, io), { code: 'INVALID_OPTION' })
+	await t.throwsAsync(check({ file, keys: [at('none')] }, io), { code: 'FETCH_NOT_FOUND' })
+	const error = await t.throwsAsync(check({ file, keys: [key] }, io), {
 		code: 'INVALID_OPTION',
 		message: /private/,
 	})
@@ -124,11 +124,11 @@ test('a file that was changed, another key, another name and a lower sequence ar
 	await keygen({ out: at('stranger') }, io)
 	await sign({ file, keys: [key], name: 'rates', sequence: 7 }, io)
 	printed()
-	await t.throwsAsync(verify({ file, keys: [at('stranger.pub')] }, io), { code: 'SIGNATURE_INVALID' })
-	await t.throwsAsync(verify({ file, keys: [publicKey], name: 'rules' }, io), { code: 'SIGNATURE_INVALID' })
-	await t.throwsAsync(verify({ file, keys: [publicKey], minSequence: 8 }, io), { code: 'ROLLBACK_REFUSED' })
+	await t.throwsAsync(check({ file, keys: [at('stranger.pub')] }, io), { code: 'SIGNATURE_INVALID' })
+	await t.throwsAsync(check({ file, keys: [publicKey], name: 'rules' }, io), { code: 'SIGNATURE_INVALID' })
+	await t.throwsAsync(check({ file, keys: [publicKey], minSequence: 8 }, io), { code: 'ROLLBACK_REFUSED' })
 	await writeFile(file, '{"EUR":9}')
-	await t.throwsAsync(verify({ file, keys: [publicKey] }, io), { code: 'SIGNATURE_INVALID' })
+	await t.throwsAsync(check({ file, keys: [publicKey] }, io), { code: 'SIGNATURE_INVALID' })
 	t.is(printed(), '')
 })
 
@@ -137,5 +137,5 @@ test('two keys sign while one is being replaced', async t => {
 	await keygen({ out: at('next') }, io)
 	await sign({ file, keys: [key, at('next')], name: 'rates', sequence: 1, out: at('both.sig') }, io)
 	for (const one of [publicKey, at('next.pub')])
-		await t.notThrowsAsync(verify({ file, keys: [one], signature: at('both.sig') }, io))
+		await t.notThrowsAsync(check({ file, keys: [one], signature: at('both.sig') }, io))
 })

@@ -213,6 +213,33 @@ test('the file grows with what is stored', async t => {
 	t.is(contentsOf(again), before)
 })
 
+test('a disk that is full costs the pushes that did not fit, and neither the process nor what was acknowledged', async t => {
+	const path = join(await temporaryFolder(t), 'config.lmdb')
+	const writer = fileURLToPath(new URL('../support/config-filler.js', import.meta.url))
+	// Writing beyond 2 MB fails, as it does on a full disk.
+	const command = `trap '' XFSZ; ulimit -f 4000; exec '${process.execPath}' '${writer}' '${path}'`
+	const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'pipe', 'ignore'] })
+	t.teardown(() => child.kill('SIGKILL'))
+	const exited = once(child, 'exit')
+	const acknowledged: string[] = []
+	const failed: string[] = []
+	for await (const line of createInterface({ input: child.stdout })) {
+		const [service = '', outcome = ''] = line.split(' ')
+		if (outcome === 'accepted') acknowledged.push(service)
+		else failed.push(outcome)
+	}
+	t.deepEqual(await exited, [0, null])
+	t.true(acknowledged.length > 0)
+	t.deepEqual([...new Set(failed)], ['DATABASE_FAILED'])
+	await using db = new LmdbConfigDb({ path, logger })
+	await db.open()
+	t.deepEqual(
+		db.services().map(({ service }) => service),
+		acknowledged.sort(),
+	)
+	t.is((await new ConfigReceiver({ db, logger }).push(push('later', '1.0.0'))).status, 'accepted')
+})
+
 test('a path that cannot be used is an error that names it', async t => {
 	const file = join(await temporaryFolder(t), 'file')
 	await writeFile(file, 'x')

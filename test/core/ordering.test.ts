@@ -88,6 +88,7 @@ test('it tells what is live, at which version, and how many', t => {
 	ordering.upsert('b', 'two', 7)
 	ordering.delete('a', 2)
 	t.deepEqual([...ordering.entries()], [['b', 'two', 7]])
+	t.deepEqual([...ordering.keys()], ['b'])
 	t.is(ordering.get('a'), undefined)
 	t.false(ordering.has('a'))
 	t.is(ordering.versionOf('a'), 2)

@@ -11,11 +11,12 @@ import { renderVariables, variables } from '../../fetchers/env/variables.ts'
 import { FailoverFetcher } from '../../fetchers/failover.ts'
 import { FileFetcher } from '../../fetchers/file.ts'
 import { HttpFetcher } from '../../fetchers/http.ts'
+import { NatsFetcher } from '../../fetchers/nats.ts'
 import { S3Fetcher } from '../../fetchers/s3.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import { conforms } from '../support/conformance.ts'
 import { context } from '../support/context.ts'
-import { serve } from '../support/serve.ts'
+import { closedPort, serve } from '../support/serve.ts'
 import { openFilesIn, temporaryDirectory } from '../support/temporary.ts'
 
 conforms(test, 'file:', {
@@ -40,10 +41,24 @@ test('each kind of source has its fetcher', t => {
 	t.true(env('HTTP://example.com') instanceof HttpFetcher)
 	t.true(env('file:///etc/hosts') instanceof FileFetcher)
 	t.true(env('s3://bucket/key?region=eu-west-1') instanceof S3Fetcher)
+	t.true(env('nats://nats.example:4222/kv/terms/rates.json') instanceof NatsFetcher)
+	t.true(env('tls://token@nats.example/object/files/rates.json') instanceof NatsFetcher)
 	t.true(env('\n\thttps://one.example https://two.example\n') instanceof FailoverFetcher)
 	t.true(fetcherFromUrl(new URL('https://example.com')) instanceof HttpFetcher)
 	t.true(fetcherFromEnv({ RATES_FILE_PATH: '/etc/hosts' }, { prefix: 'RATES' }) instanceof FileFetcher)
 	t.true(fetcherFromEnv({ REMOTE_TERM_HTTP_URL: 'https://example.com' }) instanceof HttpFetcher)
+	const nats = { REMOTE_TERM_NATS_BUCKET: 'terms', REMOTE_TERM_NATS_KEY: 'rates' }
+	t.true(fetcherFromEnv(nats) instanceof NatsFetcher)
+	t.true(
+		fetcherFromEnv({
+			REMOTE_TERM_NATS_SERVERS: 'one.example, tls://two.example:4223',
+			REMOTE_TERM_NATS_BUCKET: 'files',
+			REMOTE_TERM_NATS_OBJECT: 'a b',
+			REMOTE_TERM_NATS_USER: 'me',
+			REMOTE_TERM_NATS_PASSWORD: 'hunter2',
+			REMOTE_TERM_NATS_CA_FILE: '/etc/ca.pem',
+		}) instanceof NatsFetcher,
+	)
 	const s3 = {
 		REMOTE_TERM_S3_BUCKET: 'bucket',
 		REMOTE_TERM_S3_KEY: 'a/../b',
@@ -77,6 +92,19 @@ test('an s3: URL gives bucket, key and parameters as they were meant', t => {
 	t.deepEqual(parseSource('s3://bucket/key'), { kind: 's3', bucket: 'bucket', key: 'key' })
 })
 
+test('a nats: URL gives server, place and credentials as they were meant', t => {
+	t.deepEqual(parseSource('nats://nats.example:4222/kv/terms/a/b=c.json'), {
+		...{ kind: 'nats', servers: ['nats://nats.example:4222'], bucket: 'terms', key: 'a/b=c.json' },
+	})
+	t.deepEqual(parseSource('tls://me:p%40ss@nats.example/object/files/a%20b%23/c'), {
+		...{ kind: 'nats', servers: ['tls://nats.example'], bucket: 'files', object: 'a b#/c' },
+		...{ user: 'me', pass: 'p@ss' },
+	})
+	t.deepEqual(parseSource('nats://a-token@[::1]:1/kv/b/k'), {
+		...{ kind: 'nats', servers: ['nats://[::1]:1'], bucket: 'b', key: 'k', token: 'a-token' },
+	})
+})
+
 test('any key survives in an s3: URL', t => {
 	t.notThrows(() =>
 		fc.assert(
@@ -97,7 +125,10 @@ type Refused = readonly [env: Record<string, string>, message: RegExp]
 const S3 = { T_S3_BUCKET: 'bucket', T_S3_KEY: 'key' }
 
 const refused: readonly Refused[] = [
-	[{}, /^Expected T_SOURCE to be set to URLs .* or, .* one of T_HTTP_URL, T_S3_BUCKET, T_FILE_PATH$/],
+	[
+		{},
+		/^Expected T_SOURCE to be set to URLs .* or, .* one of T_HTTP_URL, T_S3_BUCKET, T_NATS_BUCKET, T_FILE_PATH$/,
+	],
 	[{ T_SOURCE: '  ' }, /^Expected T_SOURCE to be set/],
 	[{ T_SOURCE: 'example.com' }, /^Expected T_SOURCE to be URLs .*, got something without a scheme$/],
 	[{ T_SOURCE: '/etc/hosts' }, /got a path; as a URL it begins with file:\/\/$/],
@@ -127,6 +158,30 @@ const refused: readonly Refused[] = [
 	[
 		{ T_SOURCE: 's3://bucket/a?endpoint=https://u:hunter2@x' },
 		/whose endpoint is https:\/\/x\/ with a user or password/,
+	],
+	[{ T_SOURCE: 'nats://hunter2@x.example/terms/a' }, /neither \/kv\/bucket\/key nor \/object\/store\/name$/],
+	[{ T_SOURCE: 'nats://x.example/kv/terms' }, /neither/],
+	[{ T_SOURCE: 'nats:///kv/terms/a' }, /without a host/],
+	[{ T_SOURCE: 'nats://x.example/kv/terms/a?hunter2' }, /with a query or fragment/],
+	[{ T_SOURCE: 'nats://x.example/kv/terms/%ff' }, /not percent-encoded UTF-8/],
+	[{ T_SOURCE: 'nats://me:hunter2@x.example/kv/terms/a..b' }, /`key`/],
+	[{ T_NATS_KEY: 'a' }, /^Expected T_NATS_BUCKET to be set/],
+	[{ T_NATS_BUCKET: 'a' }, /^Expected T_NATS_KEY to be set/],
+	[{ T_NATS_BUCKET: 'a', T_NATS_KEY: 'b', T_NATS_OBJECT: 'c' }, /only one of T_NATS_KEY and T_NATS_OBJECT/],
+	[{ T_NATS_BUCKET: 'a', T_S3_BUCKET: 'b' }, /only one of T_S3_BUCKET and T_NATS_BUCKET/],
+	[
+		{ T_NATS_BUCKET: 'a', T_NATS_KEY: 'b', T_NATS_SERVERS: 'me:hunter2@x.example' },
+		/got x.example with a user or password/,
+	],
+	[
+		{ T_NATS_BUCKET: 'a', T_NATS_KEY: 'b', T_NATS_TOKEN: 'hunter2', T_NATS_USER: 'me' },
+		/only one of T_NATS_TOKEN and T_NATS_USER/,
+	],
+	[{ T_NATS_BUCKET: 'a', T_NATS_KEY: 'b', T_NATS_NKEY: 'hunter2' }, /`nkey`/],
+	[{ T_FILE_PATH: '/x', T_NATS_TOKEN: 'hunter2' }, /^T_NATS_TOKEN is set, but the source is no nats: one$/],
+	[
+		{ T_SOURCE: 'nats://a.example/kv/b/k nats://b.example/kv/b/k', T_NATS_TOKEN: 'hunter2' },
+		/^T_NATS_TOKEN would be sent to 2 servers/,
 	],
 	[
 		{ T_HTTP_URL: 'file:///x' },
@@ -319,6 +374,15 @@ test('what a source needs is loaded by its init, and nothing else', t => {
 	t.is(file, 'FileFetcher')
 	t.regex(http ?? '', /loads undici/)
 	t.regex(s3 ?? '', /loads @aws-sdk/)
+})
+
+test('what a nats: source needs is loaded by its init', async t => {
+	const fetcher = fetcherFromUrl(`nats://127.0.0.1:${await closedPort()}/kv/terms/a`, {
+		nats: { connectTimeout: 1000 },
+	})
+	await t.throwsAsync(fetcher.init(context()), { code: 'FETCH_FAILED' })
+	await fetcher.close?.()
+	t.throws(() => fetcherFromUrl('https://x.example', { nats: {} }), { code: 'INVALID_OPTION' })
 })
 
 test('the documentation has the table of the variables as the parser has it', t => {

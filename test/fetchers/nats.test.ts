@@ -205,9 +205,9 @@ test('a watch begins before there is anything to watch, and outlives its server'
 	const again = await publisher(t, server.address)
 	await again.kv.put('a', 'x')
 	await waitFor(() => told > 0)
+	const before = told
 	await server.kill()
 	await server.start()
-	const before = told
 	await waitFor(() => told > before)
 	await waitFor(async () => {
 		const now = told
@@ -310,6 +310,58 @@ test('nobody there, wrong credentials and a server without JetStream are told ap
 	const without = await open(t, { ...place, servers: address, token: 'a-long-secret' })
 	await t.throwsAsync(without.download(context()), { message: /JetStream/ })
 	await Promise.all([nobody.close(), denied.close()])
+})
+
+test('these permissions are enough', async t => {
+	const server = await startNatsServer(t, {
+		jetstream: true,
+		config: `authorization { users: [
+			{ user: admin, password: admin }
+			{ user: reader, password: reader, permissions: {
+				publish: ["$JS.API.STREAM.MSG.GET.*", "$JS.API.CONSUMER.CREATE.>", "$JS.API.CONSUMER.DELETE.>", "$JS.API.CONSUMER.MSG.NEXT.>", "$JS.FC.>"]
+				subscribe: ["_INBOX.>"]
+			} }
+		] }`,
+	})
+	const link = await NatsLink.open(
+		parseNatsOptions({ servers: server.address, user: 'admin', pass: 'admin' }),
+		{
+			owner: 'The publisher',
+		},
+	)
+	t.teardown(() => link.close())
+	const kv = await new Kvm(link.connection).create('terms')
+	const objects = await new Objm(link.connection).create('files')
+	await kv.put('a', 'x')
+	await objects.putBlob({ name: 'a' }, new Uint8Array(1_000_000))
+	const reader = { servers: server.address, user: 'reader', pass: 'reader' }
+	const key = await open(t, { ...reader, bucket: 'terms', key: 'a' })
+	t.deepEqual(await read((await key.download(context())) as DownloadedBody), bytes('x'))
+	let told = 0
+	key.watch(() => told++, context())
+	await waitFor(() => told > 0)
+	const before = told
+	await kv.put('a', 'y')
+	await waitFor(() => told > before)
+	const object = await open(t, { ...reader, bucket: 'files', object: 'a' })
+	t.is((await read((await object.download(context())) as DownloadedBody)).length, 1_000_000)
+})
+
+test('an init that was given up leaves no connection behind', async t => {
+	const { server } = await start(t)
+	const options = { servers: server.address, bucket: 'terms', key: 'a', name: 'given-up' }
+	server.pause()
+	const fetcher = new NatsFetcher(options)
+	const aborting = new AbortController()
+	const init = fetcher.init({ ...context(), signal: aborting.signal })
+	aborting.abort()
+	await t.throwsAsync(init, { code: 'STOPPED' })
+	server.resume()
+	await fetcher.close()
+	await fetcher.init(context())
+	await t.throwsAsync(fetcher.download(context()), { code: 'FETCH_NOT_FOUND' })
+	await fetcher.close()
+	await t.throwsAsync(fetcher.download(context()), { code: 'FETCH_FAILED' })
 })
 
 test('closing is idempotent, and nothing comes after it', async t => {

@@ -60,7 +60,7 @@ export const laws: Laws = {
 		'lib/config/http': ['lib/core', 'lib/codecs', 'lib/config', 'fetchers/http', 'fetchers/http-request'],
 		// Messages are JSON, and the last good configuration is a snapshot like a term's.
 		'lib/autoconfig': ['lib/core', 'lib/codecs', 'lib/last-known-good'],
-		'lib/publisher': ['lib/core'],
+		'lib/publisher': ['lib/core', 'lib/transports'],
 		'lib/hub': ['lib/core'],
 
 		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],
@@ -78,8 +78,13 @@ export const laws: Laws = {
 		'fetchers/s3': [...fetcher, 'lib/integrity', 'fetchers/failover'],
 		'fetchers/env': [...fetcher, ...fetchers],
 
-		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode],
-		'lib/cli': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'fetchers/env', 'lib/gateway'],
+		'lib/gateway': [...belowTheAdapters, ...fetchers, ...doorsToNode, 'lib/metrics'],
+		'lib/cli': [
+			...belowTheAdapters,
+			...fetchers,
+			...doorsToNode,
+			...['fetchers/env', 'lib/gateway', 'lib/config/http'],
+		],
 	},
 	doors: [
 		'lib/index.ts',

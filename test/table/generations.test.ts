@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
 import { attachTable, TableTerm } from '../../lib/table/index.ts'
+import type { LiveBytes } from './fixtures/live-bytes.ts'
 import type { RacingReaderData } from './fixtures/racing-reader.ts'
 import { countingFetcher, isWhole, type StampedRow } from './fixtures/versioned-rows.ts'
 
@@ -126,3 +127,33 @@ test.serial(
 		t.true(late! - early! < 160, `${early} MiB around the first refreshes, ${late} around the last`)
 	},
 )
+
+for (const history of [0, 1]) {
+	test.serial(
+		`with history: ${history}, what is held after 99 refreshes is to the byte what was held after 3`,
+		async t => {
+			const { stdout } = await promisify(execFile)(process.execPath, [
+				fileURLToPath(fixture('live-bytes')),
+				String(history),
+			])
+			const { bodyBytes, results } = JSON.parse(stdout) as {
+				bodyBytes: [number, number]
+				results: LiveBytes[]
+			}
+			t.deepEqual(
+				results.map(({ refreshes }) => refreshes),
+				[3, 99],
+			)
+			for (const { bodies, images, table } of results) {
+				t.true(table > 1_000_000)
+				t.is(images, table, 'one image')
+				t.is(
+					bodies,
+					history === 0 ? 0 : bodyBytes[0] + bodyBytes[1],
+					'the bodies of the history, and no other',
+				)
+			}
+			t.is(results[0]?.table, results[1]?.table)
+		},
+	)
+}

@@ -7,6 +7,7 @@ import { attachTable, TableTerm, type TableTermOptions } from '../../lib/table/i
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { imageV1 } from './fixtures/image-v1.ts'
 
 interface Item {
 	readonly id: number
@@ -152,6 +153,36 @@ test('an image whose file is whole and whose contents are not is passed over too
 		t.is(term.version, snapshot!.version, `at ${at}`)
 		await term.stop()
 	}
+})
+
+test('an image that an earlier version of the library has stored is passed over, and the source is asked', async t => {
+	const settings = { name: 'items', clock: new FakeClock(), logger: silentLogger }
+	const { snapshot } = await openSnapshots({ ...settings, directory: await leftBehind(t, ['one']) }).load()
+	const directory = await temporaryFolder(t)
+	const store = openSnapshots({ ...settings, directory })
+	const { format, ...options } = JSON.parse(snapshot!.meta!['packed'] as string) as Record<string, unknown>
+	t.is(format, 2)
+	await store.save({
+		...snapshot!,
+		body: imageV1,
+		meta: { ...snapshot!.meta, packed: JSON.stringify(options) },
+	})
+
+	const alone = begin(t, down(), { lastKnownGood: directory })
+	await t.throwsAsync(() => alone.start(), { code: 'FETCH_FAILED' })
+	t.is(alone.get(), undefined)
+
+	// The source has the very version that the image is of, and sends it all the same.
+	const term = begin(t, new FakeFetcher(bodyOf('one')), { lastKnownGood: directory, startFrom: 'disk-first' })
+	await term.start()
+	t.is(term.health().source, 'remote')
+	t.is(term.version, snapshot!.version)
+	t.regex(term.lookup(7)!.text, /^one/)
+	await term.stop()
+
+	const again = begin(t, down(), { lastKnownGood: directory, ...unparsable })
+	await again.start()
+	t.is(again.get()?.size, ROWS)
 })
 
 test('a table rolls back to an image on disk', async t => {

@@ -3,7 +3,8 @@ import test from 'ava'
 import fc from 'fast-check'
 import { TableBuilder } from '../../lib/table/builder.ts'
 import { diff } from '../../lib/table/diff.ts'
-import { Image } from '../../lib/table/image.ts'
+import { tableFromImage } from '../../lib/table/image-bytes.ts'
+import { Image, imageChunks } from '../../lib/table/image.ts'
 import type { Key } from '../../lib/table/row-writer.ts'
 import { Table } from '../../lib/table/table.ts'
 
@@ -123,6 +124,33 @@ test('each refresh tells what came, changed and went, as two Maps tell', t => {
 				}
 			}),
 			{ numRuns: 500 },
+		)
+	})
+})
+
+test('where keys come twice, the first or the last row of each is there, and the image is whole', t => {
+	t.notThrows(() => {
+		fc.assert(
+			fc.property(
+				fc.array(fc.tuple(keys, fc.nat()), { maxLength: 60 }),
+				fc.constantFrom('first', 'last'),
+				(given, onDuplicate) => {
+					const builder = new TableBuilder({ maxRowBytes: 2 ** 20, onDuplicate })
+					const map = new Map<Key, Row>()
+					given.forEach(([any, n], i) => {
+						const key = typeof any === 'number' ? any + 0 : any
+						builder.add(key, { n }, i)
+						if (onDuplicate === 'first' && map.has(key)) return
+						// A row that replaces another stands where it came.
+						map.delete(key)
+						map.set(key, { n })
+					})
+					const { duplicates, parts } = builder.finish()
+					assertEqual(duplicates, given.length - map.size)
+					expectSame(tableFromImage(Buffer.concat([...imageChunks(parts)])), map)
+				},
+			),
+			{ numRuns: 1000 },
 		)
 	})
 })

@@ -15,7 +15,7 @@ let networks = 0
 
 const setup = (t: ExecutionContext, options: Partial<Options> = {}) => {
 	networks += 1
-	const shared = { network: `threads-${networks}`, heartbeat: 50, ...options }
+	const shared = { network: `threads-${networks}`, ...options }
 	const transport = new BroadcastChannelTransport({ name: 'main', ...shared, logger: silentLogger })
 	t.teardown(() => transport.close())
 	const heard: string[] = []
@@ -59,7 +59,7 @@ test('threads of a process find each other, and everything arrives in order', as
 })
 
 test('a thread that is terminated is silent, and its successor is another peer', async t => {
-	const { heard, start, peer, isUp } = setup(t)
+	const { heard, start, peer, isUp } = setup(t, { heartbeat: 500 })
 	const first = start('one')
 	await waitFor(isUp('one'))
 	const { boot } = peer('one')

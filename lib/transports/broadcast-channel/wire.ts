@@ -19,6 +19,13 @@ interface Announced {
 	readonly frame: Uint8Array
 }
 
+/** What a thread has sent to another so far, this included: the reader gives it back, and both know what was read. */
+interface Sent {
+	readonly frame: Uint8Array
+	readonly count: number
+	readonly bytes: number
+}
+
 /**
  * The wire between threads. A `BroadcastChannel` has no back-pressure: what a thread does not read piles up in it, for as
  * long as it stays open. So only greetings go over the one that all share, and each pair has two of its own, one for each
@@ -59,7 +66,9 @@ export class ChannelWire implements Wire {
 	}
 
 	attach(peer: Peer): void {
-		this.#lines.set(peer.id, new Line(this.#options, peer))
+		const line = this.#lines.get(peer.id)
+		if (line === undefined) this.#lines.set(peer.id, new Line(this.#options, peer))
+		else line.renew()
 	}
 
 	detach(peer: Peer): void {
@@ -82,13 +91,12 @@ export class ChannelWire implements Wire {
 
 /** Both directions between us and one other thread. */
 class Line {
-	#queued = 0
-	#queuedBytes = 0
 	#sent = 0
 	#sentBytes = 0
+	/** How much of that the other is known to have read. */
 	#read = 0
 	#readBytes = 0
-	/** What the other has been told. */
+	/** How much of its own the other has been told that we have read. */
 	#told = 0
 	#toldBytes = 0
 	readonly #options: ChannelWireOptions
@@ -103,15 +111,20 @@ class Line {
 	}
 
 	get hasRoom(): boolean {
-		return this.#queued < this.#options.maxQueue && this.#queuedBytes < this.#options.maxQueueBytes
+		const { maxQueue, maxQueueBytes } = this.#options
+		return this.#sent - this.#read < maxQueue && this.#sentBytes - this.#readBytes < maxQueueBytes
 	}
 
 	post(frame: Uint8Array): void {
 		this.#sent += 1
 		this.#sentBytes += frame.length
-		this.#queued += 1
-		this.#queuedBytes += frame.length
-		this.#out.postMessage(frame)
+		this.#out.postMessage({ frame, count: this.#sent, bytes: this.#sentBytes } satisfies Sent)
+	}
+
+	/** The other had closed its end for a while: what was sent meanwhile is lost, and will never be read. */
+	renew(): void {
+		this.#read = this.#sent
+		this.#readBytes = this.#sentBytes
 	}
 
 	close(): void {
@@ -121,23 +134,24 @@ class Line {
 
 	#receive(data: unknown): void {
 		if (Array.isArray(data)) return this.#release(data)
-		if (data instanceof Uint8Array) {
-			this.#read += 1
-			this.#readBytes += data.length
-			const { maxQueue, maxQueueBytes } = this.#options
-			if (this.#read - this.#told >= maxQueue / 4 || this.#readBytes - this.#toldBytes >= maxQueueBytes / 4) {
-				this.#told = this.#read
-				this.#toldBytes = this.#readBytes
-				this.#out.postMessage([this.#read, this.#readBytes])
-			}
-		}
-		this.#options.hear(data)
+		const { frame, count, bytes } = (data ?? {}) as Partial<Sent>
+		if (typeof count === 'number' && typeof bytes === 'number') this.#tell(count, bytes)
+		this.#options.hear(frame)
+	}
+
+	/** Seldom enough to cost little, and often enough that whoever sends steadily never waits. */
+	#tell(count: number, bytes: number): void {
+		const { maxQueue, maxQueueBytes } = this.#options
+		if (count - this.#told < maxQueue / 4 && bytes - this.#toldBytes < maxQueueBytes / 4) return
+		this.#told = count
+		this.#toldBytes = bytes
+		this.#out.postMessage([count, bytes])
 	}
 
 	#release([read, readBytes]: unknown[]): void {
 		if (typeof read !== 'number' || typeof readBytes !== 'number') return
-		this.#queued = this.#sent - read
-		this.#queuedBytes = this.#sentBytes - readBytes
+		this.#read = Math.max(this.#read, read)
+		this.#readBytes = Math.max(this.#readBytes, readBytes)
 	}
 }
 

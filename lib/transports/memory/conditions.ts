@@ -44,6 +44,8 @@ export interface MemoryNetworkOptions extends WireOptions {
 
 export interface Wire {
 	readonly latency: (from: string, to: string) => number
+	/** The latency, where it is the same for all. */
+	readonly fixed: number | undefined
 	readonly jitter: number
 	readonly loss: number
 	readonly duplication: number
@@ -71,20 +73,21 @@ const NETWORK = [
 	'logger',
 ] as const
 
-const perfect: Wire = { latency: () => 1, jitter: 0, loss: 0, duplication: 0 }
+const perfect: Wire = { latency: () => 1, fixed: 1, jitter: 0, loss: 0, duplication: 0 }
 
 /** What is not said stays as it is. */
 export const parseWire = (options: WireOptions, before: Wire = perfect): Wire => ({
-	latency: options.latency === undefined ? before.latency : parseLatency(options.latency),
+	...(options.latency === undefined ? before : parseLatency(options.latency)),
 	jitter: notNegative('jitter', options.jitter ?? before.jitter),
 	loss: fraction('loss', options.loss ?? before.loss),
 	duplication: fraction('duplication', options.duplication ?? before.duplication),
 })
 
-const parseLatency = (latency: NonNullable<WireOptions['latency']>): Wire['latency'] => {
-	if (typeof latency === 'function') return (from, to) => notNegative('latency', latency(from, to))
-	const always = notNegative('latency', latency)
-	return () => always
+const parseLatency = (latency: NonNullable<WireOptions['latency']>): Pick<Wire, 'latency' | 'fixed'> => {
+	if (typeof latency === 'function')
+		return { latency: (from, to) => notNegative('latency', latency(from, to)), fixed: undefined }
+	const fixed = notNegative('latency', latency)
+	return { latency: () => fixed, fixed }
 }
 
 export const knownWireOptions = (options: WireOptions): void => onlyKnownOptions('conditions', options, WIRE)

@@ -1,6 +1,5 @@
 import type { Channel, ChannelCounts, Peer } from '../../core/transport.ts'
 import type { GuardedListener } from '../listener.ts'
-import { encodePayload } from '../payload.ts'
 import { Bits } from './bits.ts'
 import { PeersView } from './peers-view.ts'
 import type { Scope } from './scope.ts'
@@ -77,21 +76,20 @@ export class Member implements Channel<unknown> {
 	}
 
 	send(to: Peer, message: unknown): boolean {
-		const payload = encodePayload(message, this.#scope.maxMessageBytes)
+		const letter = this.#scope.seal(message)
 		const member = this.state === 'open' ? this.#scope.find(this.up, to.id) : undefined
-		const isSent = member !== undefined && this.#scope.send(this, member, this.#scope.letter(payload))
+		const isSent = member !== undefined && this.#scope.send(this, member, letter)
 		if (isSent) this.tally.sent += 1
 		else this.tally.dropped += 1
 		return isSent
 	}
 
 	broadcast(message: unknown): number {
-		const payload = encodePayload(message, this.#scope.maxMessageBytes)
+		const letter = this.#scope.seal(message)
 		if (this.state !== 'open') {
 			this.tally.dropped += 1
 			return 0
 		}
-		const letter = this.#scope.letter(payload)
 		let reached = 0
 		for (const index of this.up.toArray()) {
 			if (this.#scope.send(this, this.#scope.at(index), letter)) reached += 1

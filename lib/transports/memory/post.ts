@@ -25,6 +25,15 @@ export class Post {
 		return this.#world.topology.reaches(from.peer.name, to.peer.name)
 	}
 
+	/** When what is sent now arrives, where that is the same for all and nothing is left to chance; else `undefined`. */
+	get certainDue(): number | undefined {
+		const { timetable, topology, conditions } = this.#world
+		const { fixed, jitter, loss } = conditions.wire
+		return fixed === undefined || jitter > 0 || loss > 0 || !topology.isWhole
+			? undefined
+			: timetable.dueIn(fixed)
+	}
+
 	/** Whether the wire loses the next thing that is put on it. */
 	loses(): boolean {
 		const { random, wire } = this.#world.conditions
@@ -57,7 +66,7 @@ export class Post {
 	carry(from: Member, to: Member, arrive: () => void, delay = 0): void {
 		const { timetable, conditions } = this.#world
 		const pair = pairOf(from, to)
-		const transit = conditions.wire.latency(from.peer.name, to.peer.name) + this.jitter()
+		const transit = conditions.wire.latency(from.peer.name, to.peer.name) + this.#jitter()
 		pair.due = Math.max(pair.due, from.floor, timetable.dueIn(delay + transit))
 		pair.underWay += 1
 		const happen = (): void => {
@@ -95,7 +104,20 @@ export class Post {
 		}
 	}
 
-	jitter(): number {
+	/** Who hears nothing more notices after a while. */
+	afterSilence(happen: () => void): void {
+		const { timetable, conditions } = this.#world
+		timetable.plan(timetable.dueIn(conditions.detection + this.#jitter()), { happen })
+	}
+
+	/** A hello that is lost is said again, until it is not. */
+	delayOfHello(): number {
+		let delay = 0
+		while (this.loses()) delay += this.#world.conditions.detection / 3
+		return delay
+	}
+
+	#jitter(): number {
 		const { random, wire } = this.#world.conditions
 		return wire.jitter === 0 ? 0 : random() * wire.jitter
 	}

@@ -1,11 +1,15 @@
 import type { Peer, PeerDownReason } from '../../core/transport.ts'
 import type { GuardedListener } from '../listener.ts'
-import type { Payload } from '../payload.ts'
+import { encodePayload } from '../payload.ts'
 import type { Bits } from './bits.ts'
 import { Letter } from './letter.ts'
 import { Member } from './member.ts'
 import { Post, type World } from './post.ts'
+import { Register } from './register.ts'
 import type { TransportCounts } from './traffic.ts'
+
+/** How many names stand in one list of pairs. */
+const PORTION = 1_024
 
 /**
  * The members of one scope, and how they come to know each other:
@@ -22,9 +26,7 @@ export class Scope {
 	readonly name: string
 	readonly #world: World
 	readonly #post: Post
-	readonly #members: Array<Member | undefined> = []
-	readonly #freed: number[] = []
-	readonly #byName = new Map<string, Member[]>()
+	readonly #members = new Register()
 	#orders = 0
 
 	constructor(name: string, world: World) {
@@ -33,26 +35,23 @@ export class Scope {
 		this.#post = new Post(world)
 	}
 
-	get maxMessageBytes(): number {
-		return this.#world.conditions.maxMessageBytes
-	}
-
 	get isEmpty(): boolean {
-		return this.#byName.size === 0
+		return this.#members.isEmpty
 	}
 
 	at(index: number): Member {
-		return this.#members[index]!
+		return this.#members.at(index)!
 	}
 
 	/** The member of this id that is in the set, where one is. */
 	find(among: Bits, id: string): Member | undefined {
-		const named = this.#byName.get(id.slice(0, id.lastIndexOf('#')))
-		return named?.find(({ peer, index }) => peer.id === id && among.has(index))
+		return this.#members.find(among, id)
 	}
 
-	letter(payload: Payload): Letter {
-		return new Letter(payload, this.#world.conditions.shared)
+	/** @throws `INVALID_OPTION` */
+	seal(message: unknown): Letter {
+		const { maxMessageBytes, shared } = this.#world.conditions
+		return new Letter(encodePayload(message, maxMessageBytes), shared)
 	}
 
 	/** False where the queue is full. */
@@ -61,16 +60,15 @@ export class Scope {
 	}
 
 	open(peer: Peer, listener: GuardedListener, traffic: TransportCounts, leave: () => void): Member {
-		const index = this.#freed.pop() ?? this.#members.length
+		const index = this.#members.reserve()
 		this.#orders += 1
 		const member = new Member(this, { peer, index, order: this.#orders, listener, traffic }, leave)
-		this.#members[index] = member
-		const named = this.#byName.get(peer.name)
-		if (named === undefined) this.#byName.set(peer.name, [member])
-		else named.push(member)
+		this.#members.add(member)
+		const due = this.#post.certainDue
+		if (due !== undefined) return this.#enter(member, due)
 		this.#greetAll(member)
 		for (const other of this.#members) {
-			if (other?.state !== 'open' || other === member || member.greeted.has(other.index)) continue
+			if (other.state !== 'open' || other === member || member.greeted.has(other.index)) continue
 			// Who cannot be reached cannot answer either; its heartbeat is what tells us of it.
 			if (this.#post.reaches(other, member)) this.#announce(other)
 		}
@@ -81,7 +79,7 @@ export class Scope {
 	leave(member: Member): void {
 		this.#end(member, 'left')
 		for (const other of this.#members) {
-			if (other === undefined || !member.greeted.has(other.index)) continue
+			if (!member.greeted.has(other.index)) continue
 			if (!this.#post.reaches(member, other) || this.#post.loses()) this.#missLater(other, member)
 			else this.#post.carry(member, other, () => this.#goodbye(member, other))
 		}
@@ -91,8 +89,7 @@ export class Scope {
 	/** Without a word. */
 	crash(member: Member): void {
 		this.#end(member, 'crashed')
-		for (const other of this.#members)
-			if (other !== undefined && member.greeted.has(other.index)) this.#missLater(other, member)
+		for (const other of this.#members) if (member.greeted.has(other.index)) this.#missLater(other, member)
 		this.#release(member)
 	}
 
@@ -100,17 +97,67 @@ export class Scope {
 	linksChanged(): void {
 		const since = this.#world.timetable.now
 		for (const member of this.#members) {
-			if (member?.state !== 'open') continue
-			this.#afterSilence(() => this.#missThoseCutOff(member, since))
+			if (member.state !== 'open') continue
+			this.#post.afterSilence(() => this.#missThoseCutOff(member, since))
 			this.#announce(member)
 		}
+	}
+
+	/**
+	 * The same as `greetAll`, and the answers to it, on a network that leaves nothing to chance: who greets whom is known by
+	 * the bits, and needs no list. Ten thousand who open together have a hundred million hellos under way.
+	 */
+	#enter(member: Member, due: number): Member {
+		for (const other of this.#members)
+			if (other.state === 'open' && other !== member) member.greeted.add(other.index)
+		member.floor = due
+		const answer = (): void =>
+			this.#inPortions(
+				other => other.order < member.order && other.greeted.has(member.index) && !member.up.has(other.index),
+				other => [other, member],
+			)
+		let isAnswered = false
+		const answerAll = (answers: readonly Member[]): void => {
+			const back = this.#post.certainDue
+			if (back === undefined) return this.#greet(answers)
+			for (let index = 0; index < answers.length; index += 2) {
+				answers[index]!.greeted.add(member.index)
+				answers[index]!.floor = Math.max(answers[index]!.floor, back)
+			}
+			if (!isAnswered) this.#world.timetable.plan(back, { happen: answer })
+			isAnswered = true
+		}
+		const happen = (): void =>
+			this.#inPortions(
+				other => other.order < member.order && member.greeted.has(other.index),
+				other => [member, other],
+				answerAll,
+			)
+		this.#world.timetable.plan(due, { happen })
+		return member
+	}
+
+	#inPortions(
+		concerns: (other: Member) => boolean,
+		pairWith: (other: Member) => readonly [from: Member, to: Member],
+		answer?: (pairs: readonly Member[]) => void,
+	): void {
+		let pairs: Member[] = []
+		for (const other of this.#members) {
+			if (!concerns(other)) continue
+			pairs.push(...pairWith(other))
+			if (pairs.length < PORTION) continue
+			this.#hellos(pairs, answer)
+			pairs = []
+		}
+		this.#hellos(pairs, answer)
 	}
 
 	/** Says hello to everybody whom it can reach and has not greeted yet. */
 	#greetAll(from: Member): void {
 		const pairs: Member[] = []
 		for (const to of this.#members) {
-			if (to?.state !== 'open' || from === to || from.greeted.has(to.index)) continue
+			if (to.state !== 'open' || from === to || from.greeted.has(to.index)) continue
 			if (this.#post.reaches(from, to)) pairs.push(from, to)
 		}
 		this.#greet(pairs)
@@ -123,15 +170,17 @@ export class Scope {
 			const from = pairs[index]!
 			const to = pairs[index + 1]!
 			from.greeted.add(to.index)
-			let delay = 0
-			while (this.#post.loses()) delay += this.#world.conditions.detection / 3
+			const delay = this.#post.delayOfHello()
 			if (delay === 0) now.push(from, to)
 			else this.#post.carry(from, to, () => this.#hellos([from, to]), delay)
 		}
-		this.#post.carryAll(now, this.#hellos)
+		this.#post.carryAll(now, pairs => this.#hellos(pairs))
 	}
 
-	readonly #hellos = (pairs: readonly Member[]): void => {
+	readonly #hellos = (
+		pairs: readonly Member[],
+		answer: (pairs: readonly Member[]) => void = answers => this.#greet(answers),
+	): void => {
 		const ups: Member[] = []
 		const answers: Member[] = []
 		for (let index = 0; index + 1 < pairs.length; index += 2) {
@@ -143,21 +192,21 @@ export class Scope {
 				answers.push(to, from)
 		}
 		// Before anybody is told, since who is told may send something, which must not come before the hello.
-		this.#greet(answers)
+		answer(answers)
 		for (let index = 0; index < ups.length; index += 2) ups[index + 1]!.listener.peerUp(ups[index]!.peer)
 	}
 
 	/** Whether it is up by that, and was not before. */
 	#hello(from: Member, to: Member): boolean {
 		// So slow that both ends have forgotten that it was ever said.
-		if (this.#members[from.index] !== from) return false
+		if (!this.#members.has(from)) return false
 		if (to.state !== 'open' || !this.#post.reaches(from, to)) {
 			this.#ungreet(from, to)
 			if (to.state === 'open' && from.state === 'open') this.#announce(from)
 			return false
 		}
-		const named = this.#byName.get(from.peer.name)!
-		if (named.length > 1 && !this.#replaces(from, named.slice(), to)) {
+		const named = this.#members.named(from.peer.name)
+		if (named.length > 1 && !this.#replaces(from, [...named], to)) {
 			this.#ungreet(from, to)
 			return false
 		}
@@ -187,7 +236,8 @@ export class Scope {
 	}
 
 	#down(at: Member, gone: Member, reason: PeerDownReason): void {
-		if (at.state !== 'open' || !at.up.delete(gone.index)) return
+		// Its place may have been given to another one meanwhile, while its goodbye was still under way.
+		if (!this.#members.has(gone) || at.state !== 'open' || !at.up.delete(gone.index)) return
 		gone.seenBy -= 1
 		this.#ungreet(gone, at)
 		at.listener.peerDown(gone.peer, reason)
@@ -195,13 +245,13 @@ export class Scope {
 
 	/** The other does not know it, and will not come to know it by what is under way. */
 	#ungreet(from: Member, to: Member): void {
-		if (this.#members[to.index] === to) from.greeted.delete(to.index)
+		if (this.#members.has(to)) from.greeted.delete(to.index)
 		this.#release(from)
 	}
 
 	#missLater(at: Member, gone: Member): void {
-		this.#afterSilence(() => {
-			if (this.#members[gone.index] !== gone) return
+		this.#post.afterSilence(() => {
+			if (!this.#members.has(gone)) return
 			this.#down(at, gone, 'silent')
 			this.#ungreet(gone, at)
 		})
@@ -211,15 +261,10 @@ export class Scope {
 		if (at.state !== 'open') return
 		const { topology } = this.#world
 		for (const index of at.up.toArray()) {
-			const other = this.#members[index]
+			const other = this.#members.at(index)
 			if (other === undefined || !at.up.has(index)) continue
 			if (topology.wasCutOff(other.peer.name, at.peer.name, since)) this.#down(at, other, 'silent')
 		}
-	}
-
-	#afterSilence(happen: () => void): void {
-		const { timetable, conditions } = this.#world
-		timetable.plan(timetable.dueIn(conditions.detection + this.#post.jitter()), { happen })
 	}
 
 	#announce(from: Member): void {
@@ -248,12 +293,8 @@ export class Scope {
 	/** Forgets a member that is gone and that nobody knows, or will come to know, any more. */
 	#release(member: Member): void {
 		if (member.state === 'open' || member.seenBy > 0 || member.greeted.size > 0) return
-		if (this.#members[member.index] !== member) return
-		this.#members[member.index] = undefined
-		this.#freed.push(member.index)
-		for (const other of this.#members) other?.greeted.delete(member.index)
-		const left = this.#byName.get(member.peer.name)?.filter(one => one !== member) ?? []
-		if (left.length > 0) this.#byName.set(member.peer.name, left)
-		else this.#byName.delete(member.peer.name)
+		if (!this.#members.has(member)) return
+		this.#members.delete(member)
+		for (const other of this.#members) other.greeted.delete(member.index)
 	}
 }

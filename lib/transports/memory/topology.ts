@@ -23,7 +23,13 @@ export class Topology {
 	}
 
 	reaches(from: string, to: string): boolean {
-		return joins(this.#maps[this.#maps.length - 1]!, from, to)
+		return joins(this.#last, from, to)
+	}
+
+	/** Whether everybody reaches everybody. */
+	get isWhole(): boolean {
+		const { groups, cuts } = this.#last
+		return groups.size === 0 && cuts.size === 0
 	}
 
 	/** Whether nothing could get through at any moment since then. */

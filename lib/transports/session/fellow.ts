@@ -8,8 +8,8 @@ export class Fellow {
 	readonly incoming: Incoming
 	/** Whether our listener knows. Before, we have heard of it, and not from it. */
 	isUp = false
-	/** Which time somebody is up for us, this one. */
-	stint = 0
+	/** Which of our acquaintances this is, of all that we have made. */
+	readonly stint: number
 	/** How many parts have gone to it in this stint. */
 	directs = 0
 	/** When something of it was heard last, by the monotonic clock. */
@@ -20,12 +20,13 @@ export class Fellow {
 	constructor(
 		peer: Peer,
 		opening: number,
-		{ now, pause, maxBytes }: { now: number; pause: number; maxBytes: number },
+		about: Pick<Fellow, 'stint' | 'heardAt' | 'pause'> & { maxBytes: number },
 	) {
 		this.peer = peer
 		this.opening = opening
-		this.heardAt = now
-		this.pause = pause
-		this.incoming = new Incoming(maxBytes)
+		this.stint = about.stint
+		this.heardAt = about.heardAt
+		this.pause = about.pause
+		this.incoming = new Incoming(about.maxBytes)
 	}
 }

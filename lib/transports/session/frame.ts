@@ -8,7 +8,7 @@ import { PEER_NAME, type Peer } from '../../core/transport.ts'
  *     2   length of the sender's id: name#boot
  *     3   the sender's id
  *     …   opening  4   which time the sender has opened the scope, from 1
- *     …   stint    4   to one: which time the addressee is up for the sender, counted over all; 0 to everybody
+ *     …   stint    4   to one: which acquaintance of the sender's the addressee is, counted over all; 0 to everybody
  *     …   casts    6   how many parts have gone to everybody in this opening, this one included
  *     …   directs  6   how many parts have gone to the addressee in this stint, this one included; 0 to everybody
  *     …   more     4   of a message: how many parts of it follow. Of a greeting: milliseconds until the next at most

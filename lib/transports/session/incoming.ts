@@ -73,8 +73,9 @@ export class Incoming {
 		this.#casts ??= casts
 		if (stint < this.#stint || casts < this.#casts) return undefined
 		if (stint > this.#stint) {
+			// Of the first that we hear of, nobody knows what came before: we may have been deaf for a while.
+			this.#directs = this.#stint === 0 ? directs - 1 : 0
 			this.#stint = stint
-			this.#directs = 0
 		}
 		if (directs <= this.#directs) return undefined
 		const lost = directs - this.#directs - 1 + (casts - this.#casts)

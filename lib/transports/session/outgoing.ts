@@ -16,8 +16,8 @@ export class Outgoing {
 	}
 
 	/** @param pause How long others may wait for our next word, in milliseconds. */
-	greeting(kind: Kind, pause: number): Uint8Array {
-		return this.#frame(kind, pause, undefined)
+	greeting(kind: Kind, pause: number, to?: Fellow): Uint8Array {
+		return this.#frame(kind, pause, to)
 	}
 
 	/** A message as frames, to one or, left out, to everybody. */

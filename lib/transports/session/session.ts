@@ -1,5 +1,5 @@
 import type { Channel, ChannelCounts, Peer, PeerDownReason } from '../../core/transport.ts'
-import { decodePayload, encodePayload } from '../payload.ts'
+import { encodePayload, readPayload } from '../payload.ts'
 import { Company } from './company.ts'
 import { Fellow } from './fellow.ts'
 import { decodeFrame, type Frame, type Kind } from './frame.ts'
@@ -68,7 +68,7 @@ export class Session implements Channel<unknown> {
 	connected(): void {
 		if (this.#state !== 'away') return
 		this.#state = 'connected'
-		this.#wire.announce(this.#greeting('hello'))
+		this.#announce('hello')
 		this.#pulse.start()
 	}
 
@@ -106,6 +106,7 @@ export class Session implements Channel<unknown> {
 		if (open.length === 0) return 0
 		for (const frame of this.#outgoing.message(payload)) this.#wire.cast(open, frame)
 		this.#hasCast = true
+		this.#everybodyHeard()
 		this.#counts.sent += 1
 		return open.length
 	}
@@ -160,12 +161,15 @@ export class Session implements Channel<unknown> {
 		fellow ??= this.#meet(frame)
 		if (fellow === undefined) return
 		fellow.heardAt = this.#context.clock.monotonic()
-		const isAddressed = stint > 0 || kind === 'answer'
+		const isAddressed = stint > 0
 		if (isAddressed) this.#answers.delete(from.id)
 		if (!fellow.isUp) {
 			if (isAddressed || !this.#wire.mutual) this.#raise(fellow)
-			if (!isAddressed || this.#wire.mutual) this.#answerSoon(fellow)
-		} else if (kind === 'hello') this.#answerSoon(fellow)
+			if (!isAddressed || (this.#wire.mutual && kind === 'hello')) this.#answerSoon(fellow)
+		} else if (kind === 'hello') {
+			if (isAddressed) this.#wire.attach(from)
+			this.#answerSoon(fellow)
+		}
 		if (kind === 'first' || kind === 'next') this.#take(fellow, frame)
 		else {
 			fellow.pause = Math.min(frame.more, LONGEST_PAUSE)
@@ -192,8 +196,10 @@ export class Session implements Channel<unknown> {
 		const before = this.#company.named(from.name)
 		if (before !== undefined) this.#leave(before, 'replaced')
 		if (this.#state !== 'connected') return undefined
+		this.#stints += 1
 		const fellow = new Fellow(from, opening, {
-			now: this.#context.clock.monotonic(),
+			stint: this.#stints,
+			heardAt: this.#context.clock.monotonic(),
 			pause: this.#pulse.longestPause,
 			maxBytes: this.#context.maxMessageBytes,
 		})
@@ -203,8 +209,6 @@ export class Session implements Channel<unknown> {
 	}
 
 	#raise(fellow: Fellow): void {
-		this.#stints += 1
-		fellow.stint = this.#stints
 		fellow.isUp = true
 		this.#company.peers.set(fellow.peer.id, fellow.peer)
 		this.#context.listener.peerUp(fellow.peer)
@@ -231,14 +235,10 @@ export class Session implements Channel<unknown> {
 		this.#counts.lost += arrival.lost
 		if (arrival.kind === 'too-large') return this.#refuse()
 		if (arrival.kind === 'part') return
-		let message: unknown
-		try {
-			message = decodePayload(arrival.payload)
-		} catch {
-			return this.#refuse()
-		}
+		const read = readPayload(arrival.payload)
+		if (read === undefined) return this.#refuse()
 		this.#counts.received += 1
-		this.#context.listener.message(fellow.peer, message)
+		this.#context.listener.message(fellow.peer, read.message)
 	}
 
 	#answerSoon({ peer }: Fellow): void {
@@ -252,8 +252,15 @@ export class Session implements Channel<unknown> {
 		this.#answers.clear()
 		// One word to everybody is cheaper than one to each of most of them.
 		if (!this.#wire.mutual && asking.length > 3 && asking.length > this.#company.size / 2)
-			this.#wire.announce(this.#greeting('alive'))
-		else for (const peer of asking) this.#wire.introduce(peer, this.#greeting('answer'))
+			this.#announce('alive')
+		else for (const peer of asking) this.#introduce(this.#company.get(peer.id))
+	}
+
+	/** Where only who addresses us is known to hear us, we ask for a word before it is up, and give one after. */
+	#introduce(fellow: Fellow | undefined): void {
+		if (fellow === undefined) return
+		const kind = this.#wire.mutual && !fellow.isUp ? 'hello' : 'answer'
+		this.#wire.introduce(fellow.peer, this.#greeting(kind, fellow))
 	}
 
 	#beat(late: number): void {
@@ -266,18 +273,27 @@ export class Session implements Channel<unknown> {
 			if (this.#state !== 'connected') return
 		}
 		const pause = this.#pulse.longestPause
-		if (!this.#hasCast || this.#wire.mutual || pause !== this.#announced)
-			this.#wire.announce(this.#greeting('alive'))
+		if (!this.#hasCast || this.#wire.mutual || pause !== this.#announced) this.#announce('alive')
 		this.#hasCast = false
+	}
+
+	#announce(kind: Kind): void {
+		this.#wire.announce(this.#greeting(kind))
+		this.#everybodyHeard()
+	}
+
+	/** Where everybody who says hello can hear, it is answer enough that something was said to all. */
+	#everybodyHeard(): void {
+		if (!this.#wire.mutual) this.#answers.clear()
 	}
 
 	#refuse(): void {
 		this.#counts.refused += 1
 	}
 
-	#greeting(kind: Kind): Uint8Array {
+	#greeting(kind: Kind, to?: Fellow): Uint8Array {
 		const pause = this.#pulse.longestPause
 		if (kind === 'alive') this.#announced = pause
-		return this.#outgoing.greeting(kind, pause)
+		return this.#outgoing.greeting(kind, pause, to)
 	}
 }

@@ -19,8 +19,9 @@ export interface Wire {
 	post(to: Peer, frame: Uint8Array): void
 	/** To these, who are all that are up and have room. */
 	cast(to: readonly Peer[], frame: Uint8Array): void
-	/** Somebody is there from now on, or is not any more. */
+	/** Somebody is there from now on; again, where it has forgotten us and made our acquaintance anew. */
 	attach(peer: Peer): void
+	/** Somebody is not there any more. */
 	detach(peer: Peer): void
 	/** Ends it when what is on its way is sent, within a limit. */
 	close(): Promise<void>

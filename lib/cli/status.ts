@@ -1,0 +1,134 @@
+import { z } from 'zod'
+import type { GatewayClient } from '../config/http/gateway-client.ts'
+import { sleep } from '../core/clock.ts'
+import { RemoteTermError } from '../core/errors.ts'
+import { withClient, type GatewayAddress } from './gateway-client.ts'
+import { interruptionOf, write, type Io } from './io.ts'
+import { formatDuration, oneLine } from './quantities.ts'
+
+export interface StatusArguments extends GatewayAddress {
+	/** One JSON document; with `watch`, one a line. */
+	readonly json?: boolean | undefined
+	/** Again and again, until it is told to end. */
+	readonly watch?: boolean | undefined
+	/** Between two looks, in milliseconds. */
+	readonly interval?: number | undefined
+}
+
+/** As much of the gateway's answer as is shown. */
+const statusSchema = z.looseObject({
+	gateway: z.looseObject({ status: z.string(), version: z.string(), items: z.number() }),
+	services: z.array(
+		z.looseObject({
+			service: z.string(),
+			configVersion: z.string(),
+			revision: z.number(),
+			items: z.number(),
+			source: z.string(),
+			committedAt: z.number(),
+		}),
+	),
+	pulls: z.array(
+		z.looseObject({
+			service: z.string(),
+			status: z.string(),
+			consecutiveFailures: z.number(),
+			lastError: z.looseObject({ code: z.string(), message: z.string() }).optional(),
+		}),
+	),
+	failures: z.array(
+		z.looseObject({
+			service: z.string().optional(),
+			source: z.string(),
+			reasons: z.array(z.string()),
+			lastAt: z.number(),
+		}),
+	),
+})
+type Status = z.output<typeof statusSchema>
+
+/**
+ * `remote-term status`: the gateway, its services, its pulls and the latest failures.
+ *
+ * @throws `FETCH_*`
+ */
+export const status = async (
+	{ json, watch, interval = 2_000, ...address }: StatusArguments,
+	io: Io,
+): Promise<void> =>
+	withClient(address, io, async client => {
+		for (;;) {
+			try {
+				const found = await ask(client, io)
+				await write(io.stdout, json ? `${JSON.stringify(found)}\n` : render(found, io.clock.now()))
+				if (!watch) return
+				await sleep(io.clock, interval, { signal: io.signal })
+			} catch (error) {
+				// To be told to end is how a watch ends.
+				if (watch && interruptionOf(io.signal) !== undefined) return
+				throw error
+			}
+		}
+	})
+
+const ask = async (client: GatewayClient, { signal }: Io): Promise<Status> => {
+	const answer = await client.ask({ method: 'GET', path: 'v1/status', signal })
+	const { data } = statusSchema.safeParse(answer)
+	if (data !== undefined) return data
+	throw new RemoteTermError(
+		'FETCH_STATUS',
+		'Expected the status of a gateway, got something else: is --gateway right?',
+	)
+}
+
+const render = ({ gateway, services, pulls, failures }: Status, now: number): string => {
+	const ago = (at: number): string => `${formatDuration(Math.max(0, now - at))} ago`
+	const lines = [
+		[
+			`gateway  ${gateway.status}`,
+			`version ${gateway.version}`,
+			`${services.length} services`,
+			`${gateway.items} items`,
+		].join('  '),
+		...table(
+			['service', 'version', 'revision', 'items', 'from', 'committed'],
+			services.map(one => [
+				...[one.service, one.configVersion, String(one.revision), String(one.items), one.source],
+				ago(one.committedAt),
+			]),
+		),
+		...table(
+			['pull', 'status', 'failures', 'last error'],
+			pulls.map(({ service, status: how, consecutiveFailures, lastError }) => [
+				...[service, how, String(consecutiveFailures)],
+				lastError === undefined ? '' : `${lastError.code}: ${lastError.message}`,
+			]),
+		),
+		...table(
+			['failure', 'by', 'last', 'reasons'],
+			failures.map(({ service = '', source, reasons, lastAt }) => [
+				service,
+				source,
+				ago(lastAt),
+				reasons.join('; '),
+			]),
+		),
+	]
+	return `${lines.join('\n')}\n`
+}
+
+/** Nothing where there are no rows. The last column may be as long as it likes. */
+const table = (heads: readonly string[], rows: ReadonlyArray<readonly string[]>): readonly string[] => {
+	if (rows.length === 0) return []
+	const cells = [heads, ...rows.map(row => row.map(oneLine))]
+	const widths = heads.map((_, column) => Math.max(...cells.map(row => row[column]?.length ?? 0)))
+	return [
+		'',
+		...cells.map(row =>
+			row
+				.map((cell, column) => cell.padEnd(widths[column]!))
+				.join('  ')
+				.trimEnd(),
+		),
+	]
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../core/clock.ts'
+import { addressKey, isLoopback, isLoopbackHost } from './address.ts'
+import type { GatewayMetrics, Limit } from './gateway-metrics.ts'
+import { Refusal } from './problem.ts'
+import { RateLimit, rateLimitHeaders, type Allowance, type RateLimitOptions } from './rate-limit.ts'
+import type { Route } from './route.ts'
+import { bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
+
+/**
+ * What may be done without a token. `loopback`: everything, by whoever connects from this machine and asks for it by a
+ * loopback name, so that no page in a browser can have a name of its own resolved to us. `anywhere`: everything, by
+ * everybody; for a gateway that stands behind something that asks.
+ */
+export type Anonymity = false | 'loopback' | 'anywhere'
+
+export interface AdmissionOptions {
+	readonly tokens: TokenRing
+	readonly anonymity: Anonymity
+	/** Per name of a token; `false`: no limit. */
+	readonly rateLimit: RateLimitOptions | false
+	/** Failed authentications per address; `false`: no limit. */
+	readonly failedAuthentications: RateLimitOptions | false
+	readonly metrics: GatewayMetrics
+	readonly clock: Clock
+}
+
+export interface Admitted {
+	readonly identity: Identity | undefined
+	/** What the answer says of the rate limit. */
+	readonly headers: Readonly<Record<string, string>>
+}
+
+const ANONYMOUS: Identity = Object.freeze({
+	name: 'anonymous',
+	scopes: new Set(SCOPES),
+	services: undefined,
+})
+
+/** Asks everybody who wants more than to know whether we are well: who are you, may you, and have you not had enough. */
+export class Admission {
+	readonly #options: AdmissionOptions
+	readonly #perToken: RateLimit | undefined
+	readonly #failures: RateLimit | undefined
+
+	/** @throws `INVALID_OPTION` */
+	constructor(options: AdmissionOptions) {
+		const { rateLimit, failedAuthentications, clock } = options
+		this.#options = options
+		this.#perToken = rateLimit === false ? undefined : new RateLimit('rateLimit', rateLimit, clock)
+		this.#failures =
+			failedAuthentications === false
+				? undefined
+				: new RateLimit('failedAuthentications', failedAuthentications, clock)
+	}
+
+	/** @throws `Refusal`: 401, 403 or 429. The body has not been looked at. */
+	admit(
+		{ scopes }: Route,
+		request: Request,
+		service: string | undefined,
+		address: string | undefined,
+	): Admitted {
+		if (scopes.length === 0) return { identity: undefined, headers: {} }
+		const identity = this.#identify(request, address)
+		const headers = this.#limit(identity)
+		if (!scopes.some(scope => identity.scopes.has(scope)))
+			throw new Refusal(
+				403,
+				'FORBIDDEN',
+				`This takes a token with the scope ${scopes.join(' or ')}, which '${identity.name}' has not`,
+				{ headers: { ...headers, 'www-authenticate': challenge('insufficient_scope', scopes.join(' ')) } },
+			)
+		if (service !== undefined && !isFor(identity, service))
+			throw new Refusal(403, 'FORBIDDEN', `The token '${identity.name}' is not for the service ${service}`, {
+				headers,
+			})
+		return { identity, headers }
+	}
+
+	#identify(request: Request, address: string | undefined): Identity {
+		const { tokens, metrics } = this.#options
+		if (this.#mayBeAnonymous(request, address)) return ANONYMOUS
+		const key = address === undefined ? undefined : addressKey(address)
+		if (key !== undefined && this.#failures?.peek(key).allowed === false)
+			throw this.#tooMany('address', this.#failures, this.#failures.peek(key), 'Too many wrong tokens')
+		const presented = bearerOf(request.headers.get('authorization'))
+		const identity = presented === undefined ? undefined : tokens.identify(presented)
+		if (identity !== undefined) return identity
+		metrics.unauthenticated()
+		if (key !== undefined) this.#failures?.take(key)
+		throw new Refusal(
+			401,
+			'UNAUTHORIZED',
+			presented === undefined ? 'This takes a token: Authorization: Bearer …' : 'This token is not known',
+			// RFC 6750 §3.1: whoever has sent no token is told no error.
+			{ headers: { 'www-authenticate': challenge(presented === undefined ? undefined : 'invalid_token') } },
+		)
+	}
+
+	#mayBeAnonymous(request: Request, address: string | undefined): boolean {
+		const { anonymity } = this.#options
+		if (anonymity === false || request.headers.has('authorization')) return false
+		if (anonymity === 'anywhere') return true
+		return (address === undefined || isLoopback(address)) && isLoopbackHost(new URL(request.url).hostname)
+	}
+
+	#limit(identity: Identity): Readonly<Record<string, string>> {
+		if (this.#perToken === undefined) return {}
+		const allowance = this.#perToken.take(identity.name)
+		if (!allowance.allowed) throw this.#tooMany('token', this.#perToken, allowance, 'Too many requests')
+		return rateLimitHeaders(this.#perToken, allowance)
+	}
+
+	#tooMany(by: Limit, limit: RateLimit, allowance: Allowance, what: string): Refusal {
+		this.#options.metrics.limited(by)
+		const seconds = Math.max(1, Math.ceil(allowance.retryAfter / 1_000))
+		return new Refusal(429, 'RATE_LIMITED', `${what}; try again in ${seconds} s`, {
+			headers: rateLimitHeaders(limit, allowance),
+		})
+	}
+}
+
+const challenge = (error?: string, scope?: string): string =>
+	['Bearer realm="remote-term"', error && `error="${error}"`, scope && `scope="${scope}"`]
+		.filter(Boolean)
+		.join(', ')

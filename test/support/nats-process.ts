@@ -1,0 +1,274 @@
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, readdir, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { temporaryDirectory } from './temporary.ts'
+import type { Lifetime } from './lifetime.ts'
+
+const found = spawnSync('nats-server', ['--version'], { encoding: 'utf8' })
+
+/** What is installed: `2.9.10`; undefined where there is none. */
+export const natsServerVersion: string | undefined =
+	found.status === 0 ? /v(\d+\.\d+\.\d+)/.exec(found.stdout)?.[1] : undefined
+
+export interface NatsServerOptions {
+	/** Default: false. With it, everything is kept in a directory of the test's own, and survives a restart. */
+	readonly jetstream?: boolean
+	/** What else stands in the configuration file: `authorization { token: "…" }`. */
+	readonly config?: string
+	/** From the second start on the port stays the same, so that clients find it again. */
+	readonly port?: number
+	readonly name?: string
+	readonly tls?: Certificates | undefined
+}
+
+const STARTED_WITHIN = 30_000
+
+/** A real nats-server on loopback, on a port of its own. */
+export class NatsServer {
+	readonly #directory: string
+	readonly #options: NatsServerOptions
+	#child: ChildProcess | undefined
+	#port: number
+	#log = ''
+
+	constructor(directory: string, options: NatsServerOptions) {
+		this.#directory = directory
+		this.#options = options
+		this.#port = options.port ?? -1
+	}
+
+	/** `127.0.0.1:34567` */
+	get address(): string {
+		return `127.0.0.1:${this.#port}`
+	}
+
+	get port(): number {
+		return this.#port
+	}
+
+	get pid(): number | undefined {
+		return this.#child?.pid
+	}
+
+	get running(): boolean {
+		return this.#child !== undefined
+	}
+
+	/** What it has written so far. */
+	get log(): string {
+		return this.#log
+	}
+
+	/** Starts it; again after a `kill`, on the same port and with what JetStream had stored. Resolves when it accepts clients. */
+	async start(): Promise<void> {
+		if (natsServerVersion === undefined) throw new Error('There is no nats-server on the PATH')
+		const config = join(this.#directory, 'nats.conf')
+		await writeFile(config, this.#configuration())
+		const child = spawn('nats-server', ['-c', config, '--ports_file_dir', this.#directory], {
+			stdio: ['ignore', 'pipe', 'pipe'],
+		})
+		this.#child = child
+		const read = (data: Buffer): void => void (this.#log = (this.#log + data.toString()).slice(-100_000))
+		child.stdout.on('data', read)
+		child.stderr.on('data', read)
+		let ended: string | undefined
+		child.on('error', error => (ended = error.message))
+		child.on('exit', (code, signal) => {
+			ended = `exit ${code ?? signal}`
+			if (this.#child === child) this.#child = undefined
+		})
+		const startedAt = process.hrtime.bigint()
+		// The file is there as soon as it listens.
+		while (!(await this.#readPort(child.pid!))) {
+			const waited = Number(process.hrtime.bigint() - startedAt) / 1e6
+			if (ended !== undefined || waited > STARTED_WITHIN) {
+				child.kill('SIGKILL')
+				throw new Error(`nats-server did not start (${ended ?? `${STARTED_WITHIN} ms`}):\n${this.#log}`)
+			}
+			await delay(5)
+		}
+	}
+
+	/** SIGKILL by default: nothing is said to anybody. */
+	async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+		const child = this.#child
+		if (child === undefined) return
+		const exited = once(child, 'exit')
+		child.kill(signal)
+		await exited
+		this.#child = undefined
+	}
+
+	/** SIGSTOP and SIGCONT: a server that is there, and silent. */
+	pause(): void {
+		this.#child?.kill('SIGSTOP')
+	}
+
+	resume(): void {
+		this.#child?.kill('SIGCONT')
+	}
+
+	async #readPort(pid: number): Promise<boolean> {
+		const name = (await readdir(this.#directory)).find(one => one.endsWith(`_${pid}.ports`))
+		if (name === undefined) return false
+		const text = await readFile(join(this.#directory, name), 'utf8')
+		const port = /"(?:nats|tls):\/\/[^"]*:(\d+)"/.exec(text)?.[1]
+		if (port === undefined) return false
+		this.#port = Number(port)
+		return true
+	}
+
+	#configuration(): string {
+		const { jetstream, config = '', name, tls } = this.#options
+		return [
+			`listen: "127.0.0.1:${this.#port}"`,
+			name === undefined ? '' : `server_name: ${JSON.stringify(name)}`,
+			jetstream
+				? `jetstream { store_dir: ${JSON.stringify(join(this.#directory, 'jetstream'))}, max_mem: 64MB, max_file: 1GB }`
+				: '',
+			tls === undefined
+				? ''
+				: `tls { cert_file: ${JSON.stringify(tls.certFile)}, key_file: ${JSON.stringify(tls.keyFile)}, ca_file: ${JSON.stringify(tls.caFile)}, timeout: 10 }`,
+			config,
+			'',
+		].join('\n')
+	}
+}
+
+/** One server, gone with the test. */
+export const startNatsServer = async (t: Lifetime, options: NatsServerOptions = {}): Promise<NatsServer> => {
+	const { path, remove } = await temporaryDirectory()
+	t.teardown(remove)
+	const server = new NatsServer(path, options)
+	t.teardown(async () => {
+		server.resume()
+		await server.kill()
+	})
+	await server.start()
+	return server
+}
+
+/** Ports that were free a moment ago: routes must be named before anybody listens to them. */
+const freePorts = async (count: number): Promise<number[]> => {
+	const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+	await Promise.all(servers.map(server => once(server, 'listening')))
+	const ports = servers.map(server => (server.address() as AddressInfo).port)
+	await Promise.all(
+		servers.map(server => {
+			server.close()
+			return once(server, 'close')
+		}),
+	)
+	return ports
+}
+
+/** A cluster of `size` servers, each with JetStream, gone with the test. Resolves when they have chosen a leader. */
+export const startNatsCluster = async (
+	t: Lifetime,
+	{ size = 3, config = '' }: { readonly size?: number; readonly config?: string } = {},
+): Promise<readonly NatsServer[]> => {
+	const routes = await freePorts(size)
+	const list = routes.map(port => `"nats://127.0.0.1:${port}"`).join(', ')
+	const servers: NatsServer[] = []
+	for (const [index, port] of routes.entries()) {
+		const { path, remove } = await temporaryDirectory()
+		t.teardown(remove)
+		const cluster = `cluster { name: test, listen: "127.0.0.1:${port}", routes: [${list}] }`
+		const server = new NatsServer(path, {
+			jetstream: true,
+			name: `node-${index}`,
+			config: `${cluster}\n${config}`,
+		})
+		t.teardown(async () => {
+			server.resume()
+			await server.kill()
+		})
+		servers.push(server)
+	}
+	await Promise.all(servers.map(server => server.start()))
+	await waitFor(
+		() =>
+			servers.some(({ log }) =>
+				/JetStream cluster new (?:metadata )?leader|Self is new JetStream cluster metadata leader/.test(log),
+			),
+		() => `The cluster has no leader:\n${servers.map(({ log }) => log).join('\n---\n')}`,
+	)
+	return servers
+}
+
+/** Looks again and again until a fact holds. */
+export const waitFor = async (
+	holds: () => boolean | Promise<boolean>,
+	orSay: () => string = () => 'It never came true',
+	within = STARTED_WITHIN,
+): Promise<void> => {
+	const startedAt = process.hrtime.bigint()
+	while (!(await holds())) {
+		if (Number(process.hrtime.bigint() - startedAt) / 1e6 > within) throw new Error(orSay())
+		await delay(5)
+	}
+}
+
+export interface Certificates {
+	readonly caFile: string
+	readonly certFile: string
+	readonly keyFile: string
+}
+
+/** An authority of the test's own, and a certificate by it for 127.0.0.1 that serves servers and clients. Needs openssl. */
+export const createCertificates = async (t: Lifetime): Promise<Certificates> => {
+	const { path, remove } = await temporaryDirectory()
+	t.teardown(remove)
+	const file = (name: string): string => join(path, name)
+	const openssl = (...args: string[]) => promisify(execFile)('openssl', args)
+	const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
+	await openssl(
+		'req',
+		'-x509',
+		...key,
+		'-keyout',
+		file('ca.key'),
+		'-out',
+		file('ca.pem'),
+		'-subj',
+		'/CN=test authority',
+		'-days',
+		'2',
+	)
+	await openssl(
+		'req',
+		...key,
+		'-keyout',
+		file('key.pem'),
+		'-out',
+		file('request.pem'),
+		'-subj',
+		'/CN=127.0.0.1',
+	)
+	await writeFile(
+		file('extensions'),
+		'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n',
+	)
+	await openssl(
+		'x509',
+		'-req',
+		'-in',
+		file('request.pem'),
+		'-CA',
+		file('ca.pem'),
+		'-CAkey',
+		file('ca.key'),
+		'-CAcreateserial',
+		'-out',
+		file('cert.pem'),
+		'-days',
+		'2',
+		'-extfile',
+		file('extensions'),
+	)
+	return { caFile: file('ca.pem'), certFile: file('cert.pem'), keyFile: file('key.pem') }
+}
