@@ -20,7 +20,12 @@ class SetTerm implements FleetTerm {
 	health(): ReturnType<FleetTerm['health']> {
 		return {
 			...{ status: 'ready', version: this.#version, lastSuccessAt: 0, consecutiveFailures: 0 },
-			...{ lastError: undefined, refusedVersion: undefined, refusedBecause: undefined, pinnedVersion: undefined },
+			...{
+				lastError: undefined,
+				refusedVersion: undefined,
+				refusedBecause: undefined,
+				pinnedVersion: undefined,
+			},
 		}
 	}
 
