@@ -57,6 +57,11 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	readonly #streaming: Streaming<Item> | undefined
 	readonly #router: Router
 	readonly #document: JsonSchema
+	/**
+	 * What a request was copied from reaches its signal by a weak reference only: it must live for as long as its answer
+	 * is sent, or the route would not hear that the client has left.
+	 */
+	readonly #requests = new WeakMap<ReadableStream, Request>()
 	readonly #closing = new AbortController()
 	readonly #life = new Lifecycle()
 	#started: Promise<void> | undefined
@@ -166,6 +171,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 			this.#checked.trustedProxies,
 		)
 		const response = await this.#router.fetch(request, address, info.abort)
+		if (response.body !== null) this.#requests.set(response.body, request)
 		this.#onAnswered()
 		return response
 	}

@@ -63,11 +63,7 @@ export class Router {
 	}
 
 	/** Never rejects. */
-	async fetch(
-		request: Request,
-		address: string | undefined,
-		abort?: (() => void)  ,
-	): Promise<Response> {
+	async fetch(request: Request, address: string | undefined, abort?: () => void): Promise<Response> {
 		const { clock, metrics } = this.#options
 		const visit: Visit = { address, abort, route: '(none)' }
 		const began = clock.monotonic()

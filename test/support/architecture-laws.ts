@@ -67,7 +67,7 @@ export const laws: Laws = {
 		'lib/otel': ['lib/core', 'lib/diagnostics', 'lib/term', 'lib/metrics'],
 
 		'lib/index.ts': ['lib/core', 'lib/codecs', 'lib/term'],
-		'lib/testing': ['lib/core', 'lib/transports', 'lib/config'],
+		'lib/testing': ['lib/core', 'lib/transports', 'lib/config', 'lib/hub'],
 
 		'fetchers/static': fetcher,
 		'fetchers/http': [...fetcher, 'lib/integrity'],
