@@ -234,6 +234,24 @@ test('a large put comes whole, whatever changes while it is encoded and read', a
 	t.deepEqual(second.state, stateOf(publisher))
 })
 
+test('what is overruled while a large put is being encoded is not told', async t => {
+	const { publisher } = publish(t)
+	publisher.put(Array.from({ length: 5_000 }, (_, i) => [`item-${i}`, item(1, i), 1] as const))
+	const client = connect(publisher)
+	const first = client.read()
+	publisher.forget(['item-7'])
+	publisher.upsert('item-8', item(2), 2)
+	await first
+	await client.until(
+		'a put without it',
+		() => client.state.size === 4_999 && client.state.get('item-8')?.version === 2,
+	)
+	publisher.forget(['item-9'])
+	await client.until('another one', () => client.state.size === 4_998)
+	t.deepEqual(client.state, stateOf(publisher))
+	t.is(client.events.length, 2)
+})
+
 test('ids such as __proto__ are ids like others', async t => {
 	const { publisher } = publish(t)
 	publisher.put([
