@@ -7,8 +7,7 @@ export const SYNC_INTERVAL = 15_000
 
 export const CONTESTANTS: Readonly<Record<string, () => SynchronizationStrategy>> = {
 	PubSub: () => new PubSub({ ackTimeout: 3 * ROUND, syncInterval: SYNC_INTERVAL }),
-	Gossip: () =>
-		new Gossip({ recipients: RECIPIENTS, roundInterval: ROUND, syncInterval: SYNC_INTERVAL }),
+	Gossip: () => new Gossip({ recipients: RECIPIENTS, roundInterval: ROUND, syncInterval: SYNC_INTERVAL }),
 	Adaptive: () =>
 		new Adaptive({
 			pubsub: { ackTimeout: 3 * ROUND, syncInterval: SYNC_INTERVAL },
