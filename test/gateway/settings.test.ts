@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { GATEWAY_FAMILIES } from '../../lib/gateway/gateway-families.ts'
+import { STREAM_FAMILIES } from '../../lib/gateway/stream/stream-families.ts'
 import type { Family } from '../../lib/metrics/exposition.ts'
 import { readSettings, shownSettings } from '../../lib/gateway/settings/settings.ts'
 import { settingsSchema } from '../../lib/gateway/settings/schema.ts'
@@ -122,7 +123,7 @@ test('docs/gateway.md names every variable and every key of the configuration, a
 })
 
 test('docs/gateway.md has every metric with its help, and no other', t => {
-	const families: readonly Family[] = Object.values(GATEWAY_FAMILIES)
+	const families: readonly Family[] = [...Object.values(GATEWAY_FAMILIES), ...Object.values(STREAM_FAMILIES)]
 	for (const { name, type, help } of families)
 		t.regex(
 			docs,
