@@ -8,7 +8,8 @@ import type { Spread, WorldOptions } from './world.ts'
 /** More than that in one spread, and we have seen enough. */
 const MOST_MESSAGES = 1_000_000
 
-type Data = string | 'suppressed'
+/** A version, or that there is none to tell: `suppressed`. */
+type Data = string
 type Message =
 	| {
 			readonly kind: 'propagate'
@@ -70,7 +71,7 @@ class ReferenceNode {
 		if (this.#world.names[0] !== this.name) return
 		const ref = `round ${this.name}/${++this.#refs}`
 		const nodesData = new Map([[this.name, this.#own()] as const])
-		this.#cache(this.#rounds, ref, { nodesData, acks: new Set() })
+		this.#cache(this.#rounds, ref, { nodesData, acks: new Set<string>() })
 		this.#send(this.#pick(this.#others(), RECIPIENTS), this.#round(ref, nodesData, new Set()))
 	}
 
@@ -97,7 +98,7 @@ class ReferenceNode {
 			if (at > (nodesData.get(node)?.[1] ?? -1)) nodesData.set(node, [data, at])
 		nodesData.set(this.name, this.#own())
 		// Another one: what came with the first message is thrown away.
-		const acks = cached === undefined ? new Set<string>() : new Set([...cached.acks, ...given])
+		const acks = new Set<string>(cached === undefined ? [] : [...cached.acks, ...given])
 		const missing = this.#world.names.filter(name => !nodesData.has(name))
 		if (missing.length > 0) {
 			this.#cache(this.#rounds, ref, { nodesData, acks })

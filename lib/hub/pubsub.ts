@@ -7,7 +7,7 @@ import type { HubPort, JoinTargets, SynchronizationStrategy } from './strategy.t
 export interface PubSubOptions {
 	/** From one round to the next, in milliseconds. Default: 30,000. */
 	readonly syncInterval?: number | undefined
-	/** After how many milliseconds those who have not acknowledged a change are sent it again; doubled twice. Default: 1,000. */
+	/** After how many milliseconds those who have not acknowledged a change are sent it again; after twice that from then on. Default: 1,000. */
 	readonly ackTimeout?: number | undefined
 	/** How often they are; after that, the next round does it. Default: 8. */
 	readonly retries?: number | undefined
@@ -140,7 +140,7 @@ export class PubSub implements SynchronizationStrategy {
 	}
 
 	#await(hub: HubPort, ref: string, attempts: number): Timer {
-		return hub.timer(this.#ackTimeout * 2 ** Math.min(attempts, 2), () => this.#again(hub, ref))
+		return hub.timer(this.#ackTimeout * Math.min(attempts + 1, 2), () => this.#again(hub, ref))
 	}
 
 	#again(hub: HubPort, ref: string): void {
