@@ -242,7 +242,8 @@ export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = Pu
 				const { added, changed, removed } = decision.step.change
 				items += added.length + changed.length + removed.length
 			} catch (error) {
-				reject(error)
+				// Not before what it was refused for is true: it may be decided again, upon that.
+				decided.push({ settle: () => reject(error), reject })
 			}
 		}
 		this.#waiting.splice(0, taken)

@@ -1,5 +1,5 @@
-import type { Timer } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import { asDatabaseError } from '../nats/errors.ts'
 import { NatsLink } from '../nats/link.ts'
 import { serversOf } from '../nats/options.ts'
@@ -181,7 +181,7 @@ export class NatsConfigDb<
 			await link?.close()
 			throw asDatabaseError(error, what)
 		} finally {
-			limit.timer[Symbol.dispose]()
+			limit[Symbol.dispose]()
 		}
 	}
 
@@ -206,14 +206,12 @@ export class NatsConfigDb<
 	}
 
 	/** Aborted after `delay` milliseconds, or when the database is closed. */
-	#limit(delay: number, what: string): { readonly signal: AbortSignal; readonly timer: Timer } {
-		const controller = new AbortController()
-		const timer = this.#settings.clock.timer(
-			delay,
-			() => controller.abort(new RemoteTermError('DATABASE_FAILED', `${what} within ${delay} ms`)),
-			{ background: true },
-		)
-		return { signal: AbortSignal.any([controller.signal, this.#closing.signal]), timer }
+	#limit(delay: number, what: string): TimeLimit {
+		return new TimeLimit(this.#settings.clock, delay, {
+			error: () => new RemoteTermError('DATABASE_FAILED', `${what} within ${delay} ms`),
+			outer: [this.#closing.signal],
+			background: true,
+		})
 	}
 }
 

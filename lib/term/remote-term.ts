@@ -67,6 +67,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			receive: this.receive === undefined ? undefined : (body, info) => this.receive!(body, info),
 			validate: term => this.validate(term),
 			put: (term, info) => this.put(term, info),
+			putsAgain: version => this.putsAgain?.(version) ?? false,
 			packing: this.packing?.(),
 		})
 		this.#archive = new Archive(this.#settings, this.packing !== undefined)
@@ -123,6 +124,9 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	protected put(term: T, _info: PutInfo): void | Promise<void> {
 		this.#value = term
 	}
+
+	/** @internal Whether bytes that are in place are put once more, as their new version is a part of the value. */
+	protected putsAgain?(version: Version): boolean
 
 	/** The value in place; `undefined` as long as there is none. Synchronous, never throws, never allocates. */
 	get(): T | undefined {
