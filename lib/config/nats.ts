@@ -3,18 +3,9 @@ import { TimeLimit } from '../core/time-limit.ts'
 import { asDatabaseError } from '../nats/errors.ts'
 import { NatsLink } from '../nats/link.ts'
 import { serversOf } from '../nats/options.ts'
-import type {
-	ConfigChange,
-	ConfigDb,
-	ConfigItem,
-	ItemRef,
-	ListedItem,
-	Lookup,
-	PullTarget,
-	ServiceCommit,
-	ServiceRecord,
-} from './config-db.ts'
+import type { ConfigChange, ConfigDb, ConfigItem, ItemRef, PullTarget, ServiceCommit } from './config-db.ts'
 import { ConfigMirror } from './mirror.ts'
+import { MirrorReads } from './mirror-reads.ts'
 import { NatsBucket } from './nats/bucket.ts'
 import { Generations } from './nats/generations.ts'
 import {
@@ -53,10 +44,10 @@ interface Open<Item extends ConfigItem, Pull extends PullTarget> {
  * - Acknowledged is what a majority of `replicas` servers has. A server itself flushes to its disk every two minutes
  *   unless it is set up otherwise: with one replica a power failure may lose what a SIGKILL does not.
  */
-export class NatsConfigDb<
-	Item extends ConfigItem = ConfigItem,
-	Pull extends PullTarget = PullTarget,
-> implements ConfigDb<Item, Pull> {
+export class NatsConfigDb<Item extends ConfigItem = ConfigItem, Pull extends PullTarget = PullTarget>
+	extends MirrorReads<Item, Pull>
+	implements ConfigDb<Item, Pull>
+{
 	readonly #settings: NatsConfigDbSettings
 	readonly #mirror: ConfigMirror<Item, Pull>
 	readonly #closing = new AbortController()
@@ -66,8 +57,11 @@ export class NatsConfigDb<
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: NatsConfigDbOptions = {}) {
-		this.#settings = parseNatsConfigDbOptions(options)
-		this.#mirror = new ConfigMirror(this.#settings.logger)
+		const settings = parseNatsConfigDbOptions(options)
+		const mirror = new ConfigMirror<Item, Pull>(settings.logger)
+		super(mirror)
+		this.#settings = settings
+		this.#mirror = mirror
 	}
 
 	/**
@@ -77,30 +71,6 @@ export class NatsConfigDb<
 	open(): Promise<void> {
 		this.#opening ??= this.#start()
 		return this.#opening
-	}
-
-	get(service: string, requestType: string, version?: string): Lookup<Item> {
-		return this.#mirror.get(service, requestType, version)
-	}
-
-	getLatest(service: string, requestType: string): Lookup<Item> {
-		return this.#mirror.getLatest(service, requestType)
-	}
-
-	service(service: string): ServiceRecord<Pull> | undefined {
-		return this.#mirror.service(service)
-	}
-
-	services(): ReadonlyArray<ServiceRecord<Pull>> {
-		return this.#mirror.services()
-	}
-
-	items(service: string): ReadonlyArray<ListedItem<Item>> {
-		return this.#mirror.items(service)
-	}
-
-	get size(): number {
-		return this.#mirror.size
 	}
 
 	/** Whether writes can succeed now, and changes of others arrive. */
@@ -138,10 +108,6 @@ export class NatsConfigDb<
 			if (typeof step === 'string') return { answer: step }
 			return { kind: disabled ? 'disabled' : 'enabled', state: step.state, answerFor: () => 'changed' }
 		})
-	}
-
-	watch(listener: (change: ConfigChange<Pull>) => void): Disposable {
-		return this.#mirror.watch(listener)
 	}
 
 	close(): Promise<void> {

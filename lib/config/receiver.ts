@@ -26,13 +26,10 @@ import {
 import { claimsOf, recordRejection } from './rejections.ts'
 import { ServiceQueue } from './service-queue.ts'
 
-interface Admission {
+interface Admission extends Pick<ReceivedConfig, 'node' | 'expectedRevision' | 'signal'> {
 	readonly config: unknown
 	readonly source: 'push' | 'pull'
 	readonly forced: boolean
-	readonly node?: string | undefined
-	readonly expectedRevision?: number | undefined
-	readonly signal?: AbortSignal | undefined
 }
 
 /**

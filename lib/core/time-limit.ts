@@ -10,6 +10,24 @@ export interface TimeLimitOptions {
 	readonly background?: boolean | undefined
 }
 
+/** One listener for all who follow a signal: more than ten are taken for a leak by Node. */
+const followers = new WeakMap<AbortSignal, Set<TimeLimit>>()
+
+/** Returns the function that ends it. */
+const follow = (signal: AbortSignal, limit: TimeLimit): (() => void) => {
+	const known = followers.get(signal)
+	const limits = known ?? new Set()
+	limits.add(limit)
+	if (known === undefined) {
+		followers.set(signal, limits)
+		const onAbort = (): void => {
+			for (const one of [...limits]) one.abort(reasonOf(signal))
+		}
+		signal.addEventListener('abort', onAbort, { once: true })
+	}
+	return () => void limits.delete(limit)
+}
+
 /**
  * A signal that is aborted after a while, or as soon as one of others is. `AbortSignal.any` would leave something behind
  * in a signal that lives long for each one that it has made; this takes away all that it has left, when it is disposed of
@@ -22,13 +40,11 @@ export class TimeLimit implements Disposable {
 	constructor(clock: Clock, delay: number, { error, outer = [], background = false }: TimeLimitOptions) {
 		for (const signal of outer) {
 			if (signal === undefined) continue
-			const onAbort = (): void => this.abort(reasonOf(signal))
 			if (signal.aborted) {
-				onAbort()
+				this.abort(reasonOf(signal))
 				return
 			}
-			signal.addEventListener('abort', onAbort, { once: true })
-			this.#undo.push(() => signal.removeEventListener('abort', onAbort))
+			this.#undo.push(follow(signal, this))
 		}
 		const timer = clock.timer(delay, () => this.abort(error()), { background })
 		this.#undo.push(() => timer[Symbol.dispose]())

@@ -164,8 +164,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 * `start()` that is `NOT_STARTED`, after `stop()` `STOPPED`.
 	 */
 	async update(): Promise<Outcome> {
-		const refused = this.#refusesToRun()
-		return refused ?? (await this.#loop.fly('update')).outcome
+		return this.#refusesToRun() ?? (await this.#loop.fly('update')).outcome
 	}
 
 	/**
@@ -223,7 +222,6 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#recall.restore))
 		const flight = this.#loop.fly('start')
 		if (lazyInit || this.#gate.held?.source === 'last-known-good') return this
-
 		const limit = clock.timer(startTimeout, () =>
 			this.#loop.abort(tookTooLong(name, 'start', startTimeout, 'startTimeout')),
 		)
@@ -242,8 +240,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	}
 
 	async #stop(): Promise<void> {
-		const { name } = this.#settings
-		const reason = new RemoteTermError('STOPPED', `${name} is stopped`, { term: name })
+		const reason = new RemoteTermError('STOPPED', `${this.name} is stopped`, { term: this.name })
 		this.#events.clear()
 		this.#life.abort(reason)
 		this.#source.unwatch()
@@ -283,11 +280,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	}
 
 	#refusesToRun(): Outcome | undefined {
-		const { name } = this.#settings
 		if (this.#life.signal.aborted) return this.#notRun(reasonOf(this.#life.signal))
 		if (this.#starting !== undefined) return undefined
 		return this.#notRun(
-			new RemoteTermError('NOT_STARTED', `Expected ${name} to be started first`, { term: name }),
+			new RemoteTermError('NOT_STARTED', `Expected ${this.name} to be started first`, { term: this.name }),
 		)
 	}
 

@@ -1,10 +1,8 @@
 import test from 'ava'
 import {
 	ConfigReceiver,
-	type ConfigDb,
 	type FunConfig,
 	type MemoryConfigDb,
-	type ServiceConfig,
 } from '../../lib/config/index.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
