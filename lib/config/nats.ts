@@ -156,6 +156,9 @@ export class NatsConfigDb<Item extends ConfigItem = ConfigItem, Pull extends Pul
 			this.#closing.abort(stopped())
 			await this.#opening?.catch(() => {})
 		}
+		// Each write has its limit, but those that wait for one another add up.
+		using limit = this.#limit(this.#settings.timeout, 'The last writes were not done')
+		limit.signal.addEventListener('abort', () => this.#closing.abort(stopped()))
 		await this.#open?.writer.idle()
 		this.#closing.abort(stopped())
 		await this.#open?.writer.close()

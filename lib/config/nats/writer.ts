@@ -1,4 +1,4 @@
-import { sleep } from '../../core/clock.ts'
+import { reasonOf, sleep } from '../../core/clock.ts'
 import { RemoteTermError } from '../../core/errors.ts'
 import type { TimeLimit } from '../../core/time-limit.ts'
 import { asDatabaseError } from '../../nats/errors.ts'
@@ -95,6 +95,7 @@ export class NatsWriter<Item extends ConfigItem, Pull extends PullTarget> {
 		const limit = this.#options.limit(timeout, what)
 		const { signal } = limit
 		try {
+			if (signal.aborted) throw reasonOf(signal)
 			for (;;) {
 				if (replica.fault !== undefined) throw replica.fault
 				const current = mirror.state(service)
