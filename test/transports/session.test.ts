@@ -126,6 +126,45 @@ test('a process that stood still does not take the others for dead', t => {
 	t.deepEqual(a.heard, ['up b'])
 })
 
+test('nobody is judged before the backlog is read, and then by what was in it', t => {
+	const bus = new Bus()
+	const a = bus.join('a', { heartbeat: 1_000 })
+	for (const name of ['b', 'c']) bus.join(name, { heartbeat: 1_000 })
+	bus.clock.run(5_000)
+	t.deepEqual(a.take().sort(), ['up b', 'up c'])
+	const held: Uint8Array[] = []
+	bus.tamper = (frame, to) => {
+		if (to.id !== a.self.id) return [frame]
+		const isOfB = String.fromCharCode(...frame.subarray(3, 5)) === 'b#'
+		if (isOfB) held.push(frame)
+		return []
+	}
+	bus.backlog = 20_000
+	bus.clock.run(15_000)
+	t.deepEqual(a.take(), [], 'both have been silent for four times as long as they may')
+	for (const frame of held) a.hear(frame)
+	bus.clock.run(10_000)
+	t.deepEqual(a.take(), ['down c silent'], 'what b had said was on its way')
+})
+
+test('a suspicion ends with the network, or with the channel', async t => {
+	const bus = new Bus()
+	const [a, b] = [bus.join('a', { heartbeat: 1_000 }), bus.join('b', { heartbeat: 1_000 })]
+	const c = bus.join('c', { heartbeat: 1_000 })
+	bus.clock.run(5_000)
+	bus.backlog = 5_000
+	b.unplug()
+	bus.clock.run(6_500)
+	a.session.disconnected()
+	t.deepEqual(a.take(), ['up b', 'up c', 'down b disconnected', 'down c disconnected'])
+	a.session.connected()
+	bus.clock.run(100)
+	await c.channel.close()
+	bus.clock.run(20_000)
+	t.deepEqual(a.take(), ['up c', 'down c goodbye'])
+	t.deepEqual(c.take().sort(), ['up a', 'up b'])
+})
+
 test('gaps are counted, repetitions and what comes too late are refused, the order stays', t => {
 	const bus = new Bus()
 	const [a, b] = [bus.join('a', { heartbeat: 60_000 }), bus.join('b', { heartbeat: 60_000 })]

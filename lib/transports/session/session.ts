@@ -6,6 +6,7 @@ import { decodeFrame, type Frame, type Kind } from './frame.ts'
 import { Outgoing } from './outgoing.ts'
 import { Pulse } from './pulse.ts'
 import type { SessionContext } from './session-context.ts'
+import { Vigil } from './vigil.ts'
 import type { Wire } from './wire.ts'
 
 /** What somebody may claim, in milliseconds: an hour. */
@@ -36,6 +37,7 @@ export class Session implements Channel<unknown> {
 	readonly #pulse: Pulse
 	readonly #outgoing: Outgoing
 	readonly #company = new Company()
+	readonly #vigil: Vigil
 	/** Who is to be told that we are there. */
 	readonly #answers = new Map<string, Peer>()
 	readonly #counts = { sent: 0, received: 0, dropped: 0, refused: 0, lost: 0 }
@@ -45,6 +47,10 @@ export class Session implements Channel<unknown> {
 		this.#context = context
 		this.#wire = connect(bytes => this.#hear(bytes))
 		this.#outgoing = new Outgoing(context.self, context.opening, () => this.#wire.maxFrameBytes)
+		this.#vigil = new Vigil(this.#company, context, {
+			catchUp: done => this.#wire.catchUp(done),
+			silent: fellow => this.#forget(fellow, 'silent'),
+		})
 		this.#pulse = new Pulse(context.pulse, context, {
 			size: () => this.#company.size,
 			beat: late => this.#beat(late),
@@ -77,6 +83,7 @@ export class Session implements Channel<unknown> {
 		if (this.#state !== 'connected') return
 		this.#state = 'away'
 		this.#pulse.stop()
+		this.#vigil.giveUp()
 		this.#answers.clear()
 		for (const fellow of this.#company.all()) this.#forget(fellow, 'disconnected')
 	}
@@ -121,6 +128,7 @@ export class Session implements Channel<unknown> {
 		this.#state = 'closed'
 		this.#context.listener.close()
 		this.#pulse.stop()
+		this.#vigil.giveUp()
 		const all = this.#company.all().map(({ peer }) => peer)
 		if (wasConnected) this.#wire.cast(all, this.#greeting('goodbye'))
 		this.#company.clear()
@@ -264,14 +272,7 @@ export class Session implements Channel<unknown> {
 	}
 
 	#beat(late: number): void {
-		const now = this.#context.clock.monotonic()
-		const { patience } = this.#context.pulse
-		for (const fellow of this.#company.all()) {
-			// A process that stood still has not read what others said meanwhile. They are not to blame.
-			fellow.heardAt += late
-			if (now - fellow.heardAt > fellow.pause * patience) this.#forget(fellow, 'silent')
-			if (this.#state !== 'connected') return
-		}
+		this.#vigil.look(late)
 		const pause = this.#pulse.longestPause
 		if (!this.#hasCast || this.#wire.mutual || pause !== this.#announced) this.#announce('alive')
 		this.#hasCast = false
