@@ -31,7 +31,12 @@ export class Bus {
 		this.#mutual = mutual
 	}
 
-	join(name: string, pulse: PulseOptions = {}, logger: Logger = silentLogger, maxMessageBytes = 100_000) {
+	join(
+		name: string,
+		pulse: PulseOptions & { maxPeers?: number } = {},
+		logger: Logger = silentLogger,
+		maxMessageBytes = 100_000,
+	) {
 		const settings = parseSessionOptions({
 			...{ name, logger, clock: this.clock, random: this.#random, maxMessageBytes },
 			...pulse,

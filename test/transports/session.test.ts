@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { decodeFrame, encodeFrame, splitId } from '../../lib/transports/session/frame.ts'
 import { peerOf } from '../../lib/core/transport.ts'
+import { encodePayload } from '../../lib/transports/payload.ts'
 import { Bus } from './bus.ts'
 
 const kindOf = (frame: Uint8Array): string =>
@@ -290,6 +291,55 @@ test('parts that add up to more than a message may have are refused', t => {
 	}
 	t.is(a.channel.counts.refused, 1)
 	t.deepEqual(a.messages, [])
+})
+
+test('what is claimed costs nothing, and what waits for its rest has a limit for all together', t => {
+	const bus = new Bus()
+	const maxBytes = 100_000
+	const a = bus.join('a', {}, silentLogger, maxBytes)
+	const part = (name: string, number: number, more: number, body: Uint8Array, begins = number === 1) => {
+		const from = peerOf(name, 'boot')
+		const kind = begins ? 'first' : 'next'
+		a.hear(encodeFrame({ kind, from, opening: 1, stint: 1, casts: 0, directs: number, more }, body))
+	}
+	// The largest number of parts that can be claimed, of nothing each.
+	for (let number = 1; number <= 1_000; number++) part('liar', number, 2 ** 32 - number, new Uint8Array(0))
+	t.is(a.channel.counts.refused, 0)
+	// Ten that begin a message of nearly the limit: four of them fit.
+	const half = new Uint8Array(maxBytes * 0.9)
+	for (let index = 0; index < 10; index++) part(`n${index}`, 1, 5, half)
+	t.is(a.channel.counts.refused, 6)
+	// One whole message needs no place to wait in, and what has been finished or given up has left it.
+	const message = encodePayload('x'.repeat(90_000), maxBytes)
+	part('whole', 1, 0, message)
+	t.is(a.messages.length, 1)
+	part('n9', 2, 1, message.subarray(0, 50_000))
+	t.is(a.channel.counts.refused, 6, 'it is no beginning, and nothing is kept')
+	for (let index = 0; index < 4; index++) part(`n${index}`, 2, 0, message)
+	const cut = (name: string, from: number) => {
+		part(name, from, 1, message.subarray(0, 50_000), true)
+		part(name, from + 1, 0, message.subarray(50_000))
+	}
+	for (let index = 4; index < 9; index++) cut(`n${index}`, 3)
+	t.is(a.messages.length, 6)
+})
+
+test('who comes beyond the limit is not listened to, and an operator is told', t => {
+	const warnings: string[] = []
+	const bus = new Bus()
+	const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) }
+	const a = bus.join('a', { maxPeers: 50 }, logger)
+	const greet = (name: string, kind: 'hello' | 'goodbye') => {
+		const from = peerOf(name, 'boot')
+		a.hear(encodeFrame({ kind, from, opening: 1, stint: 0, casts: 0, directs: 0, more: 1_000 }))
+	}
+	for (let index = 0; index < 1_000; index++) greet(`n${index}`, 'hello')
+	t.is(a.channel.peers.size, 50)
+	t.is(a.channel.counts.refused, 950)
+	t.is(warnings.length, 1)
+	greet('n0', 'goodbye')
+	greet('n999', 'hello')
+	t.true([...a.channel.peers.values()].some(({ name }) => name === 'n999'))
 })
 
 test('frames are read as they were written, and anything else is none', t => {

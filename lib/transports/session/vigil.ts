@@ -1,12 +1,7 @@
 import type { Company } from './company.ts'
 import type { Fellow } from './fellow.ts'
 import type { SessionContext } from './session-context.ts'
-
-interface Doing {
-	/** Calls back once all that is on its way to us has been heard, or never. */
-	readonly catchUp: (done: () => void) => void
-	readonly silent: (fellow: Fellow) => void
-}
+import type { Wire } from './wire.ts'
 
 /**
  * Who has been silent for too long. Under load, what somebody has said in time may wait in a queue behind what others
@@ -17,12 +12,19 @@ export class Vigil {
 	#suspects: readonly Fellow[] = []
 	readonly #company: Company
 	readonly #context: Pick<SessionContext, 'clock' | 'pulse'>
-	readonly #doing: Doing
+	readonly #wire: Pick<Wire, 'catchUp'>
+	readonly #silent: (fellow: Fellow) => void
 
-	constructor(company: Company, context: Pick<SessionContext, 'clock' | 'pulse'>, doing: Doing) {
+	constructor(
+		company: Company,
+		context: Pick<SessionContext, 'clock' | 'pulse'>,
+		wire: Pick<Wire, 'catchUp'>,
+		silent: (fellow: Fellow) => void,
+	) {
 		this.#company = company
 		this.#context = context
-		this.#doing = doing
+		this.#wire = wire
+		this.#silent = silent
 	}
 
 	/** @param late By how many milliseconds: a process that stood still has not read what others said meanwhile. */
@@ -31,7 +33,7 @@ export class Vigil {
 		if (this.#suspects.length > 0) return
 		const suspects = this.#company.all().filter(fellow => this.#isSilent(fellow))
 		this.#suspects = suspects
-		if (suspects.length > 0) this.#doing.catchUp(() => this.#judge(suspects))
+		if (suspects.length > 0) this.#wire.catchUp(() => this.#judge(suspects))
 	}
 
 	/** The network is lost, and everybody with it. */
@@ -42,7 +44,7 @@ export class Vigil {
 	#judge(suspects: readonly Fellow[]): void {
 		if (this.#suspects !== suspects) return
 		for (const fellow of suspects) {
-			if (this.#isSilent(fellow)) this.#doing.silent(fellow)
+			if (this.#isSilent(fellow)) this.#silent(fellow)
 			// A listener has closed the channel.
 			if (this.#suspects !== suspects) return
 		}
