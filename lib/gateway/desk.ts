@@ -15,6 +15,8 @@ export interface Desk<Item extends ConfigItem> {
 	readonly db: ConfigDb<Item, ServiceConfig>
 	readonly receiver: ConfigReceiver<Item>
 	readonly metrics: GatewayMetrics
+	/** Whether there are some who need no token. */
+	readonly anonymous: boolean
 	/** Whether the database has been opened. */
 	isOpen(): boolean
 	/** Enters a write into the audit log: who it was and from where is known from the call. */
@@ -50,6 +52,7 @@ export interface DeskParts<Item extends ConfigItem> {
 	readonly pulls: Pulls
 	readonly metrics: GatewayMetrics
 	readonly life: Lifecycle
+	readonly anonymous: boolean
 	readonly audit: Audit
 	readonly clock: Clock
 	readonly connections: () => number
@@ -58,9 +61,9 @@ export interface DeskParts<Item extends ConfigItem> {
 }
 
 export const makeDesk = <Item extends ConfigItem>(parts: DeskParts<Item>): Desk<Item> => {
-	const { db, receiver, pulls, metrics, life, audit, clock } = parts
+	const { db, receiver, pulls, metrics, life, anonymous, audit, clock } = parts
 	return {
-		...{ db, receiver, metrics },
+		...{ db, receiver, metrics, anonymous },
 		isOpen: () => life.startedAt !== undefined,
 		record: ({ identity, address }, entry) =>
 			audit({ at: clock.now(), who: identity?.name ?? 'anonymous', address, ...entry }),

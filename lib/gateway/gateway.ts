@@ -95,6 +95,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		})
 		const desk = makeDesk<Item>({
 			...{ db, receiver: this.receiver, pulls: this.#pulls, metrics, life: this.#life, clock },
+			anonymous: anonymity !== false,
 			audit: options.audit ?? auditTo(this.#logger),
 			connections: () => this.#server?.connections ?? 0,
 			inFlight: () => this.#router.inFlight,
