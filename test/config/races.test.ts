@@ -1,9 +1,5 @@
 import test from 'ava'
-import {
-	ConfigReceiver,
-	type FunConfig,
-	type MemoryConfigDb,
-} from '../../lib/config/index.ts'
+import { ConfigReceiver, type FunConfig, type MemoryConfigDb } from '../../lib/config/index.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
