@@ -53,6 +53,8 @@ export interface Spread {
 	readonly bytes: number
 	/** The most that one node has sent in one round, as measured. */
 	readonly perNodeAndRound: number
+	/** It was ended because there were so many. */
+	readonly isTooMuch?: boolean
 }
 
 /** Nodes that are up and know each other, of which the first runs a term. */
@@ -79,24 +81,19 @@ export class World {
 		this.network.conditions({ loss: options.loss ?? 0 })
 	}
 
-	join(): Hub {
+	join(): void {
+		this.hubs.push(this.#start(nameOf(this.#joined)))
+	}
+
+	#start(name: string): Hub {
 		this.#joined += 1
-		const name = `n${String(this.#joined).padStart(5, '0')}`
 		const hub = new Hub({
 			transport: this.network.join(name),
 			...{ strategy: this.#options.strategy(), clock: this.clock, logger: silentLogger, batchInterval: 0 },
 			random: seededRandom(this.#options.seed * 1_000_003 + this.#joined),
 		})
 		void hub.start()
-		this.hubs.push(hub)
 		return hub
-	}
-
-	/** How many do not know of this version. */
-	lacking(version: string): number {
-		let count = 0
-		for (const hub of this.hubs) if (hub.whoRuns('rates')[0]?.version !== version) count += 1
-		return count
 	}
 
 	publish(): string {
@@ -106,10 +103,51 @@ export class World {
 		return version
 	}
 
+	/** What goes around while nothing changes: messages of all nodes, for each round. */
+	idle(rounds: number): number {
+		const before = this.network.counts.sentMessages
+		this.clock.run(rounds * ROUND)
+		return (this.network.counts.sentMessages - before) / rounds
+	}
+
+	/** Nodes crash and come back, one after the other, while a change goes around. Rounds until all who are up know it. */
+	spreadUnderChurn(restarts: number, limit = 400): number | undefined {
+		const version = this.publish()
+		const owner = this.#options.nodes >> 1
+		for (let round = 1; round <= limit; round++) {
+			if (round <= restarts) {
+				const at = (owner + round) % this.hubs.length
+				this.network.crash(nameOf(at))
+				void this.hubs[at]!.stop()
+				this.hubs[at] = this.#start(nameOf(at))
+			}
+			this.clock.run(ROUND)
+			if (round >= restarts && this.#isKnown(version)) return round
+		}
+		return undefined
+	}
+
+	/** Half of them are cut off for a minute, in which something changes. Rounds from the healing on, until all know it. */
+	spreadAfterPartition(limit = 400): number | undefined {
+		const { names } = this.network
+		this.network.partition(names.slice(0, names.length >> 1), names.slice(names.length >> 1))
+		this.clock.run(30_000)
+		const version = this.publish()
+		this.clock.run(30_000)
+		this.network.heal()
+		for (let round = 1; round <= limit; round++) {
+			this.clock.run(ROUND)
+			if (this.#isKnown(version)) return round
+		}
+		return undefined
+	}
+
 	/** One change, until everybody knows it, and then until it has died down, or so many rounds have passed. */
 	spread({ limit = 200, after = 0 }: { limit?: number; after?: number } = {}): Spread {
 		const before = this.network.counts
 		const version = this.publish()
+		// So that no two rounds of a node, which are one round apart, fall into one of ours.
+		this.clock.run(1)
 		let rounds: number | undefined
 		let most = 0
 		let sent = this.#sentByNode()
@@ -153,5 +191,7 @@ export class World {
 		return true
 	}
 }
+
+const nameOf = (index: number): string => `n${String(index).padStart(5, '0')}`
 
 const versionAt = (hub: Hub): string | undefined => hub.versions('rates').at(-1)

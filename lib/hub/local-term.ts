@@ -3,8 +3,8 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Random } from '../core/random.ts'
 import { answersDirective, isLive, type Directive } from './directive.ts'
 import type { FleetOutcome, FleetTerm } from './fleet-term.ts'
-import type { Answer, DirectiveKind, RunState } from './rows.ts'
-import { advance, NO_TRACK, reasonOf, stateOf, type Track } from './run-state.ts'
+import { MAX_VERSION, type Answer, type DirectiveKind, type RunState } from './rows.ts'
+import { advance, clip, NO_TRACK, reasonOf, stateOf, type Track } from './run-state.ts'
 
 export interface LocalTermSettings {
 	readonly clock: Clock
@@ -95,10 +95,11 @@ export class LocalTerm {
 		if (isDone()) return
 		const { epoch, author } = directive
 		this.#answers[kind] = {
-			...{ epoch, author, at: this.#settings.clock.now() },
+			...{ epoch, author },
 			outcome: outcome.error === undefined ? 'applied' : 'refused',
-			...(outcome.version !== undefined && { version: outcome.version }),
+			...(outcome.version !== undefined && { version: clip(outcome.version, MAX_VERSION) }),
 			...(outcome.error !== undefined && { reason: reasonOf(outcome.error) }),
+			at: this.#settings.clock.now(),
 		}
 		this.publish()
 	}

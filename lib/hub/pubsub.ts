@@ -7,9 +7,9 @@ import type { HubPort, JoinTargets, SynchronizationStrategy } from './strategy.t
 export interface PubSubOptions {
 	/** From one round to the next, in milliseconds. Default: 30,000. */
 	readonly syncInterval?: number | undefined
-	/** After how many milliseconds those who have not acknowledged a change are sent it again; doubled each time. Default: 1,000. */
+	/** After how many milliseconds those who have not acknowledged a change are sent it again; after twice that from then on. Default: 1,000. */
 	readonly ackTimeout?: number | undefined
-	/** How often they are; after that, the next round does it. Default: 4. */
+	/** How often they are; after that, the next round does it. Default: 8. */
 	readonly retries?: number | undefined
 }
 
@@ -43,7 +43,7 @@ export class PubSub implements SynchronizationStrategy {
 	/** @throws `INVALID_OPTION` */
 	constructor(options: PubSubOptions = {}) {
 		onlyKnownOptions('PubSub', options, ['syncInterval', 'ackTimeout', 'retries'])
-		const { syncInterval = 30_000, ackTimeout = 1_000, retries = 4 } = options
+		const { syncInterval = 30_000, ackTimeout = 1_000, retries = 8 } = options
 		this.syncInterval = positive('syncInterval', syncInterval)
 		this.#ackTimeout = positive('ackTimeout', ackTimeout)
 		this.#retries = notNegativeInteger('retries', retries)
@@ -140,7 +140,7 @@ export class PubSub implements SynchronizationStrategy {
 	}
 
 	#await(hub: HubPort, ref: string, attempts: number): Timer {
-		return hub.timer(this.#ackTimeout * 2 ** attempts, () => this.#again(hub, ref))
+		return hub.timer(this.#ackTimeout * Math.min(attempts + 1, 2), () => this.#again(hub, ref))
 	}
 
 	#again(hub: HubPort, ref: string): void {
