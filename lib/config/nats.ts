@@ -1,6 +1,6 @@
 import { RemoteTermError } from '../core/errors.ts'
 import { TimeLimit } from '../core/time-limit.ts'
-import { asDatabaseError } from '../nats/errors.ts'
+import { asDatabaseError, isAmbiguous } from '../nats/errors.ts'
 import { NatsLink } from '../nats/link.ts'
 import { serversOf } from '../nats/options.ts'
 import type { ConfigChange, ConfigDb, ConfigItem, ItemRef, PullTarget, ServiceCommit } from './config-db.ts'
@@ -19,6 +19,9 @@ import { committed, flagged } from './service-state.ts'
 
 export type { NatsConfigDbOptions } from './nats/options.ts'
 export type { NatsOptions, NatsTlsOptions } from '../nats/options.ts'
+
+/** How often a connection may be lost while the database is read for the first time. */
+const OPEN_ATTEMPTS = 5
 
 /** What there is while the database is open. */
 interface Open<Item extends ConfigItem, Pull extends PullTarget> {
@@ -121,34 +124,52 @@ export class NatsConfigDb<Item extends ConfigItem = ConfigItem, Pull extends Pul
 
 	async #start(): Promise<void> {
 		if (this.#closed !== undefined) throw stopped()
-		const { nats, clock, logger, random, openTimeout } = this.#settings
+		const { nats, logger, random, openTimeout } = this.#settings
 		const what = `Cannot open the database at ${serversOf(nats)}`
 		const limit = this.#limit(openTimeout, what)
 		let link: NatsLink | undefined
-		let replica: NatsReplica<Item, Pull> | undefined
 		try {
 			const { signal } = limit
 			link = await NatsLink.open(nats, { owner: 'NatsConfigDb', logger, signal, random })
-			const bucket = await NatsBucket.open(link, this.#settings, { clock, logger, signal })
-			const generations = new Generations(bucket)
-			const soon = (): AbortSignal => this.#limit(this.#settings.timeout, 'NATS did not answer').signal
-			const mirror = this.#mirror
-			replica = new NatsReplica({ link, bucket, generations, mirror, clock, logger, limit: soon })
-			await replica.open(signal)
-			signal.throwIfAborted()
-			const writer = new NatsWriter({
-				...{ bucket, generations, replica, mirror, settings: this.#settings },
-				limit: (delay, about) => this.#limit(delay, about),
-			})
-			this.#open = { link, replica, writer }
-			writer.tidy()
+			for (let attempt = 1; ; attempt++) {
+				await link.whenConnected(signal)
+				try {
+					this.#open = await this.#read(link, signal)
+					break
+				} catch (error) {
+					// A connection that is lost meanwhile comes back, and then the same may go well.
+					const isOver = error instanceof RemoteTermError || !isAmbiguous(error) || signal.aborted
+					if (isOver || attempt === OPEN_ATTEMPTS) throw error
+				}
+			}
+			this.#open.writer.tidy()
 		} catch (error) {
-			await replica?.close()
 			await link?.close()
 			throw asDatabaseError(error, what)
 		} finally {
 			limit[Symbol.dispose]()
 		}
+	}
+
+	/** The bucket, and all that is in it. */
+	async #read(link: NatsLink, signal: AbortSignal): Promise<Open<Item, Pull>> {
+		const settings = this.#settings
+		const { clock, logger } = settings
+		const mirror = this.#mirror
+		const bucket = await NatsBucket.open(link, settings, { clock, logger, signal })
+		const generations = new Generations(bucket)
+		const soon = (): AbortSignal => this.#limit(settings.timeout, 'NATS did not answer').signal
+		const replica = new NatsReplica({ link, bucket, generations, mirror, clock, logger, limit: soon })
+		try {
+			await replica.open(signal)
+			signal.throwIfAborted()
+		} catch (error) {
+			await replica.close()
+			throw error
+		}
+		const limit = (delay: number, about: string): TimeLimit => this.#limit(delay, about)
+		const writer = new NatsWriter({ bucket, generations, replica, mirror, settings, limit })
+		return { link, replica, writer }
 	}
 
 	async #close(): Promise<void> {

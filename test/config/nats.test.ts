@@ -6,6 +6,7 @@ import type { RemoteTermError } from '../../lib/core/errors.ts'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { NatsLink } from '../../lib/nats/link.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { parseNatsOptions } from '../../lib/nats/options.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 import {
@@ -561,6 +562,21 @@ test('a bucket that is deleted and made anew is noticed, and the last state is k
 	await t.throwsAsync(db.commit(commitOf('a', [item('a', 'y')], revision)), { code: 'DATABASE_FAILED' })
 	t.is(db.get('a', 'x', '1.0.0').status, 'found')
 	t.is(db.size, 1)
+})
+
+test('a connection that is lost while the database opens is made again, and it opens', async t => {
+	const server = await jetstream(t)
+	await (await open(t, server.address)).commit(commitOf('a', [item('a', 'x')]))
+	const proxy = await startTcpProxy(t, () => server.port)
+	await (await open(t, proxy.address)).close()
+	const needed = proxy.sent
+	for (const part of [0.5, 0.7, 0.9]) {
+		proxy.breakAfter(Math.floor(needed * part))
+		const before = proxy.sent
+		const db = await open(t, proxy.address)
+		t.is(db.size, 1)
+		t.true(proxy.sent - before > needed, 'it was broken, and begun again')
+	}
 })
 
 test('a deletion by a tool of NATS is a deletion', async t => {

@@ -9,6 +9,7 @@ export class TcpProxy {
 	readonly #target: () => number
 	readonly #server: Server
 	readonly #pairs = new Set<readonly [client: Socket, upstream: Socket]>()
+	#breaksAt = Infinity
 	#isCut = false
 	#isHeld = false
 
@@ -37,6 +38,11 @@ export class TcpProxy {
 		this.#isCut = false
 	}
 
+	/** Each connection falls, once, as soon as clients have sent so many more bytes; the last of them get nowhere. */
+	breakAfter(bytes: number): void {
+		this.#breaksAt = this.sent + bytes
+	}
+
 	/** Nothing that the server says gets through, until `release`; then all of it does. */
 	hold(): void {
 		this.#isHeld = true
@@ -61,7 +67,10 @@ export class TcpProxy {
 		this.#pairs.add(pair)
 		client.on('data', data => {
 			this.sent += data.length
-			upstream.write(data)
+			if (this.sent >= this.#breaksAt) {
+				this.#breaksAt = Infinity
+				this.#end(pair)
+			} else upstream.write(data)
 		})
 		upstream.on('data', data => client.write(data))
 		if (this.#isHeld) upstream.pause()
