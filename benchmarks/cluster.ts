@@ -11,7 +11,7 @@ import { NatsTransport } from '../lib/transports/nats.ts'
 import type { Transport } from '../lib/core/transport.ts'
 import { cpuMs, median, type Figure, type RunOptions } from './measure.ts'
 import { startNatsServer } from './nats-server.ts'
-import { plot } from './table/plot.ts'
+import { plot } from './plot.ts'
 
 type Entries = Map<string, number>
 

@@ -4,7 +4,7 @@ import type { GatewayMetrics, Limit } from './gateway-metrics.ts'
 import { Refusal } from './problem.ts'
 import { RateLimit, rateLimitHeaders, type Allowance, type RateLimitOptions } from './rate-limit.ts'
 import type { Route } from './route.ts'
-import { bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
+import { bareTokenOf, bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
 
 /**
  * What may be done without a token. `loopback`: everything, by whoever connects from this machine and asks for it by a
@@ -55,13 +55,13 @@ export class Admission {
 
 	/** @throws `Refusal`: 401, 403 or 429. The body has not been looked at. */
 	admit(
-		{ scopes }: Route,
+		{ scopes, bareToken = false }: Route,
 		request: Request,
 		service: string | undefined,
 		address: string | undefined,
 	): Admitted {
 		if (scopes.length === 0) return { identity: undefined, headers: {} }
-		const identity = this.#identify(request, address)
+		const identity = this.#identify(request, address, bareToken)
 		const headers = this.#limit(identity)
 		if (!scopes.some(scope => identity.scopes.has(scope)))
 			throw new Refusal(
@@ -77,13 +77,29 @@ export class Admission {
 		return { identity, headers }
 	}
 
-	#identify(request: Request, address: string | undefined): Identity {
+	/**
+	 * Whether what was let in would be let in again, for answers that take long. Whoever needed no token needs none.
+	 *
+	 * @param header `Authorization`, as it was
+	 */
+	stillAdmits({ scopes, bareToken = false }: Route, header: string | null, before: Identity): boolean {
+		if (header === null) return before === ANONYMOUS
+		const identity = this.#options.tokens.identify((bareToken ? bareTokenOf(header) : bearerOf(header)) ?? '')
+		return (
+			identity !== undefined &&
+			scopes.some(scope => identity.scopes.has(scope)) &&
+			JSON.stringify(identity.services) === JSON.stringify(before.services)
+		)
+	}
+
+	#identify(request: Request, address: string | undefined, bareToken: boolean): Identity {
 		const { tokens, metrics } = this.#options
 		if (this.#mayBeAnonymous(request, address)) return ANONYMOUS
 		const key = address === undefined ? undefined : addressKey(address)
 		if (key !== undefined && this.#failures?.peek(key).allowed === false)
 			throw this.#tooMany('address', this.#failures, this.#failures.peek(key), 'Too many wrong tokens')
-		const presented = bearerOf(request.headers.get('authorization'))
+		const header = request.headers.get('authorization')
+		const presented = bareToken ? bareTokenOf(header) : bearerOf(header)
 		const identity = presented === undefined ? undefined : tokens.identify(presented)
 		if (identity !== undefined) return identity
 		metrics.unauthenticated()

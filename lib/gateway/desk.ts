@@ -9,12 +9,17 @@ import type { GatewayMetrics } from './gateway-metrics.ts'
 import { packageVersion } from './package-version.ts'
 import type { Pulls } from './pulls.ts'
 import type { Call } from './route.ts'
+import type { Streaming } from './stream/streaming.ts'
 
 /** What the gateway's routes stand on. */
 export interface Desk<Item extends ConfigItem> {
 	readonly db: ConfigDb<Item, ServiceConfig>
 	readonly receiver: ConfigReceiver<Item>
 	readonly metrics: GatewayMetrics
+	/** `undefined`: none is served. */
+	readonly streaming: Streaming<Item> | undefined
+	/** Whether there are some who need no token. */
+	readonly anonymous: boolean
 	/** Whether the database has been opened. */
 	isOpen(): boolean
 	/** Enters a write into the audit log: who it was and from where is known from the call. */
@@ -49,7 +54,9 @@ export interface DeskParts<Item extends ConfigItem> {
 	readonly receiver: ConfigReceiver<Item>
 	readonly pulls: Pulls
 	readonly metrics: GatewayMetrics
+	readonly streaming: Streaming<Item> | undefined
 	readonly life: Lifecycle
+	readonly anonymous: boolean
 	readonly audit: Audit
 	readonly clock: Clock
 	readonly connections: () => number
@@ -58,9 +65,9 @@ export interface DeskParts<Item extends ConfigItem> {
 }
 
 export const makeDesk = <Item extends ConfigItem>(parts: DeskParts<Item>): Desk<Item> => {
-	const { db, receiver, pulls, metrics, life, audit, clock } = parts
+	const { db, receiver, pulls, metrics, streaming, life, anonymous, audit, clock } = parts
 	return {
-		...{ db, receiver, metrics },
+		...{ db, receiver, metrics, streaming, anonymous },
 		isOpen: () => life.startedAt !== undefined,
 		record: ({ identity, address }, entry) =>
 			audit({ at: clock.now(), who: identity?.name ?? 'anonymous', address, ...entry }),
@@ -91,6 +98,7 @@ export const makeDesk = <Item extends ConfigItem>(parts: DeskParts<Item>): Desk<
 				connections: parts.connections(),
 				inFlight: parts.inFlight(),
 				bodies: parts.bodies(),
+				stream: streaming?.readings,
 				ready: life.readiness(pulls).status === 'ready',
 			}),
 	}

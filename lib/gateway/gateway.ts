@@ -19,6 +19,7 @@ import { pullPolicyOf, Pulls } from './pulls.ts'
 import { RouteTable } from './route-table.ts'
 import { Router } from './router.ts'
 import type { JsonSchema } from './route.ts'
+import { Streaming } from './stream/streaming.ts'
 import { TokenWatch } from './token-watch.ts'
 import type { TokenSpec } from './tokens.ts'
 
@@ -33,6 +34,8 @@ export interface ListenOptions {
 export interface FetchInfo {
 	/** The client's address, for the bound on wrong tokens and for the audit log. */
 	readonly address?: string | undefined
+	/** Breaks the client's connection, for streams whose client does not read. */
+	readonly abort?: (() => void) | undefined
 }
 
 /**
@@ -51,8 +54,14 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	readonly #metrics = new GatewayMetrics()
 	readonly #bodies: BodyReader
 	readonly #pulls: Pulls
+	readonly #streaming: Streaming<Item> | undefined
 	readonly #router: Router
 	readonly #document: JsonSchema
+	/**
+	 * What a request was copied from reaches its signal by a weak reference only: it must live for as long as its answer
+	 * is sent, or the route would not hear that the client has left.
+	 */
+	readonly #requests = new WeakMap<ReadableStream, Request>()
 	readonly #closing = new AbortController()
 	readonly #life = new Lifecycle()
 	#started: Promise<void> | undefined
@@ -93,8 +102,23 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#pulls = new Pulls(pull, {
 			...{ db, clock, random, receiver: this.receiver, policy: origins, logger: this.#logger },
 		})
+		const { stream = {} } = options
+		if (stream !== false)
+			this.#streaming = new Streaming(stream, {
+				...{ db, clock, random, logger: this.#logger, maxConnections: limits.maxConnections },
+			})
+		this.#tokens.onChange = () => this.#streaming?.publisher.recheck()
 		const desk = makeDesk<Item>({
-			...{ db, receiver: this.receiver, pulls: this.#pulls, metrics, life: this.#life, clock },
+			...{
+				db,
+				receiver: this.receiver,
+				pulls: this.#pulls,
+				metrics,
+				streaming: this.#streaming,
+				life: this.#life,
+				clock,
+			},
+			anonymous: anonymity !== false,
 			audit: options.audit ?? auditTo(this.#logger),
 			connections: () => this.#server?.connections ?? 0,
 			inFlight: () => this.#router.inFlight,
@@ -147,7 +171,8 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 			info.address,
 			this.#checked.trustedProxies,
 		)
-		const response = await this.#router.fetch(request, address)
+		const response = await this.#router.fetch(request, address, info.abort)
+		if (response.body !== null) this.#requests.set(response.body, request)
 		this.#onAnswered()
 		return response
 	}
@@ -218,6 +243,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		if (this.#closing.signal.aborted) throw new RemoteTermError('STOPPED', 'The gateway has been closed')
 		this.#life.state = 'open'
 		this.#life.startedAt = this.#clock.now()
+		this.#streaming?.start()
 		this.#pulls.start()
 	}
 
@@ -226,6 +252,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#life.state = 'closing'
 		this.#closing.abort(new RemoteTermError('STOPPED', 'The gateway has been closed'))
 		this.#tokens.stop()
+		await this.#streaming?.close()
 		const { drain } = this.#checked.timeouts
 		await Promise.all([this.#server?.close(drain), this.#drain(drain)])
 		await this.#pulls.stop()
