@@ -185,7 +185,6 @@ export class Exchange implements ChannelListener<unknown> {
 				break
 			case 'data':
 				if (body.parts > 1) this.#repairs.retryLater(peer)
-				peer.nudged = false
 				this.#act(peer, peer.intake.data(body))
 				break
 			case 'more':

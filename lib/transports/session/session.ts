@@ -84,7 +84,6 @@ export class Session implements Channel<unknown> {
 		this.#state = 'away'
 		this.#pulse.stop()
 		this.#vigil.giveUp()
-		this.#answers.clear()
 		for (const fellow of this.#company.all()) this.#forget(fellow, 'disconnected')
 	}
 
@@ -147,9 +146,10 @@ export class Session implements Channel<unknown> {
 
 	/** Ourselves, as an echo; or somebody who must not be there. */
 	#hearNamesake({ id, name }: Peer): void {
-		if (id === this.#context.self.id) return
-		this.#refuse()
-		this.#notices.namesake(name)
+		if (id !== this.#context.self.id) {
+			this.#refuse()
+			this.#notices.namesake(name)
+		}
 	}
 
 	#hearFrom(frame: Frame): void {
@@ -190,10 +190,9 @@ export class Session implements Channel<unknown> {
 	#hearGoodbye(frame: Frame): void {
 		const { from, opening } = frame
 		const fellow = this.#company.get(from.id)
+		if (fellow !== undefined) this.#note(fellow, frame)
 		this.#company.depart(from.id, opening)
-		if (fellow === undefined) return
-		this.#note(fellow, frame)
-		this.#forget(fellow, 'goodbye')
+		if (fellow !== undefined) this.#forget(fellow, 'goodbye')
 	}
 
 	/** `undefined` where the channel was closed meanwhile, or is full. */
