@@ -95,13 +95,14 @@ export class Gossip implements SynchronizationStrategy {
 	}
 
 	/**
-	 * A newcomer asks a few, and a few ask it: about `recipients` in all, however many there are. What it has itself goes
-	 * around as a rumour.
+	 * A newcomer asks `recipients` others, and about as many ask it, however many there are. What it has itself goes around
+	 * as a rumour.
 	 */
 	broadcastLocalData(hub: HubPort, local: News | 'suppress', { peers, count }: JoinTargets): void {
 		const others = hub.members.size
 		if (others === 0) return
-		const isNewcomer = 2 * count >= others
+		// Many at once: we are new here, or were cut off.
+		const isNewcomer = 8 * count >= others
 		const share = (this.#recipients * count) / others
 		const asks = isNewcomer
 			? this.#recipients
