@@ -90,7 +90,8 @@ export class AutoConfigPublisher<Item = unknown> {
 	 * The whole configuration, by whoever knows it whole: what is not in it is gone, and what is in it is there even if a
 	 * deletion is remembered. An empty one is obeyed. From the first one on clients are served.
 	 *
-	 * Clients are told of single changes where that says it all, and get a new `put` where it does not.
+	 * Clients are told of single changes where that says it all, and get a new `put` where it does not. It is one step,
+	 * of some 0.5 µs for each item; what clients need of it is encoded later, and in turns with whatever else there is to do.
 	 *
 	 * @throws `VALIDATION_FAILED`, `TOO_LARGE`: then nothing has changed
 	 */
@@ -99,12 +100,16 @@ export class AutoConfigPublisher<Item = unknown> {
 		const entries = new Map<string, readonly [id: string, item: Item, version: number]>()
 		for (const entry of all) entries.set(checkEntry(...entry), entry)
 		if (entries.size > this.#options.maxItems) throw this.#tooMany()
+		// Nobody is told where nobody has ever listened.
+		const isTold = this.#audience.hasViews
 		const changes: Array<readonly [id: string, change: Change]> = []
 		let isWhole = false
 		for (const [id, item, version] of entries.values()) {
 			isWhole ||= this.#isResurrection(id, version)
-			const change = this.#apply(id, item, version)
-			if (change !== undefined && changes.length <= this.#options.maxLogEvents) changes.push([id, change])
+			const before = isTold ? this.#held(id) : undefined
+			if (this.#apply(id, item, version) === 'ignored' || !isTold) continue
+			if (changes.length < this.#options.maxLogEvents)
+				changes.push([id, new Change(before, { item }, version, this.#represent)])
 		}
 		for (const id of this.#ordering.retain(id => entries.has(id))) {
 			this.#buckets.delete(id)
@@ -220,19 +225,16 @@ export class AutoConfigPublisher<Item = unknown> {
 	}
 
 	#upsert(id: string, item: Item, version: number): 'insert' | 'update' | 'ignored' {
-		const change = this.#apply(id, item, version)
-		if (change === undefined) return 'ignored'
-		this.#tell(id, change)
-		return change.before === undefined ? 'insert' : 'update'
+		const before = this.#held(id)
+		const outcome = this.#apply(id, item, version)
+		if (outcome !== 'ignored') this.#tell(id, new Change(before, { item }, version, this.#represent))
+		return outcome
 	}
 
-	/** `undefined` where it is not news. */
-	#apply(id: string, item: Item, version: number): Change | undefined {
-		const before = this.#held(id)
+	#apply(id: string, item: Item, version: number): 'insert' | 'update' | 'ignored' {
 		const outcome = this.#ordering.restore(id, item, version)
-		if (outcome === 'ignored') return undefined
-		this.#buckets.set(id, item)
-		return new Change(before, { item }, version, this.#represent)
+		if (outcome !== 'ignored') this.#buckets.set(id, item)
+		return outcome
 	}
 
 	readonly #represent = (item: unknown, id: string): unknown => this.#options.represent(item as Item, id)

@@ -1,20 +1,11 @@
-import type { Timer } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import { asDatabaseError } from '../nats/errors.ts'
 import { NatsLink } from '../nats/link.ts'
 import { serversOf } from '../nats/options.ts'
-import type {
-	ConfigChange,
-	ConfigDb,
-	ConfigItem,
-	ItemRef,
-	ListedItem,
-	Lookup,
-	PullTarget,
-	ServiceCommit,
-	ServiceRecord,
-} from './config-db.ts'
+import type { ConfigChange, ConfigDb, ConfigItem, ItemRef, PullTarget, ServiceCommit } from './config-db.ts'
 import { ConfigMirror } from './mirror.ts'
+import { MirrorReads } from './mirror-reads.ts'
 import { NatsBucket } from './nats/bucket.ts'
 import { Generations } from './nats/generations.ts'
 import {
@@ -53,10 +44,10 @@ interface Open<Item extends ConfigItem, Pull extends PullTarget> {
  * - Acknowledged is what a majority of `replicas` servers has. A server itself flushes to its disk every two minutes
  *   unless it is set up otherwise: with one replica a power failure may lose what a SIGKILL does not.
  */
-export class NatsConfigDb<
-	Item extends ConfigItem = ConfigItem,
-	Pull extends PullTarget = PullTarget,
-> implements ConfigDb<Item, Pull> {
+export class NatsConfigDb<Item extends ConfigItem = ConfigItem, Pull extends PullTarget = PullTarget>
+	extends MirrorReads<Item, Pull>
+	implements ConfigDb<Item, Pull>
+{
 	readonly #settings: NatsConfigDbSettings
 	readonly #mirror: ConfigMirror<Item, Pull>
 	readonly #closing = new AbortController()
@@ -66,8 +57,11 @@ export class NatsConfigDb<
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: NatsConfigDbOptions = {}) {
-		this.#settings = parseNatsConfigDbOptions(options)
-		this.#mirror = new ConfigMirror(this.#settings.logger)
+		const settings = parseNatsConfigDbOptions(options)
+		const mirror = new ConfigMirror<Item, Pull>(settings.logger)
+		super(mirror)
+		this.#settings = settings
+		this.#mirror = mirror
 	}
 
 	/**
@@ -77,30 +71,6 @@ export class NatsConfigDb<
 	open(): Promise<void> {
 		this.#opening ??= this.#start()
 		return this.#opening
-	}
-
-	get(service: string, requestType: string, version?: string): Lookup<Item> {
-		return this.#mirror.get(service, requestType, version)
-	}
-
-	getLatest(service: string, requestType: string): Lookup<Item> {
-		return this.#mirror.getLatest(service, requestType)
-	}
-
-	service(service: string): ServiceRecord<Pull> | undefined {
-		return this.#mirror.service(service)
-	}
-
-	services(): ReadonlyArray<ServiceRecord<Pull>> {
-		return this.#mirror.services()
-	}
-
-	items(service: string): ReadonlyArray<ListedItem<Item>> {
-		return this.#mirror.items(service)
-	}
-
-	get size(): number {
-		return this.#mirror.size
 	}
 
 	/** Whether writes can succeed now, and changes of others arrive. */
@@ -140,10 +110,6 @@ export class NatsConfigDb<
 		})
 	}
 
-	watch(listener: (change: ConfigChange<Pull>) => void): Disposable {
-		return this.#mirror.watch(listener)
-	}
-
 	close(): Promise<void> {
 		this.#closed ??= this.#close()
 		return this.#closed
@@ -181,7 +147,7 @@ export class NatsConfigDb<
 			await link?.close()
 			throw asDatabaseError(error, what)
 		} finally {
-			limit.timer[Symbol.dispose]()
+			limit[Symbol.dispose]()
 		}
 	}
 
@@ -190,6 +156,9 @@ export class NatsConfigDb<
 			this.#closing.abort(stopped())
 			await this.#opening?.catch(() => {})
 		}
+		// Each write has its limit, but those that wait for one another add up.
+		using limit = this.#limit(this.#settings.timeout, 'The last writes were not done')
+		limit.signal.addEventListener('abort', () => this.#closing.abort(stopped()))
 		await this.#open?.writer.idle()
 		this.#closing.abort(stopped())
 		await this.#open?.writer.close()
@@ -206,14 +175,12 @@ export class NatsConfigDb<
 	}
 
 	/** Aborted after `delay` milliseconds, or when the database is closed. */
-	#limit(delay: number, what: string): { readonly signal: AbortSignal; readonly timer: Timer } {
-		const controller = new AbortController()
-		const timer = this.#settings.clock.timer(
-			delay,
-			() => controller.abort(new RemoteTermError('DATABASE_FAILED', `${what} within ${delay} ms`)),
-			{ background: true },
-		)
-		return { signal: AbortSignal.any([controller.signal, this.#closing.signal]), timer }
+	#limit(delay: number, what: string): TimeLimit {
+		return new TimeLimit(this.#settings.clock, delay, {
+			error: () => new RemoteTermError('DATABASE_FAILED', `${what} within ${delay} ms`),
+			outer: [this.#closing.signal],
+			background: true,
+		})
 	}
 }
 

@@ -18,6 +18,8 @@ export interface Desk<Item extends ConfigItem> {
 	readonly metrics: GatewayMetrics
 	/** `undefined`: none is served. */
 	readonly streaming: Streaming<Item> | undefined
+	/** Whether there are some who need no token. */
+	readonly anonymous: boolean
 	/** Whether the database has been opened. */
 	isOpen(): boolean
 	/** Enters a write into the audit log: who it was and from where is known from the call. */
@@ -54,6 +56,7 @@ export interface DeskParts<Item extends ConfigItem> {
 	readonly metrics: GatewayMetrics
 	readonly streaming: Streaming<Item> | undefined
 	readonly life: Lifecycle
+	readonly anonymous: boolean
 	readonly audit: Audit
 	readonly clock: Clock
 	readonly connections: () => number
@@ -62,9 +65,9 @@ export interface DeskParts<Item extends ConfigItem> {
 }
 
 export const makeDesk = <Item extends ConfigItem>(parts: DeskParts<Item>): Desk<Item> => {
-	const { db, receiver, pulls, metrics, streaming, life, audit, clock } = parts
+	const { db, receiver, pulls, metrics, streaming, life, anonymous, audit, clock } = parts
 	return {
-		...{ db, receiver, metrics, streaming },
+		...{ db, receiver, metrics, streaming, anonymous },
 		isOpen: () => life.startedAt !== undefined,
 		record: ({ identity, address }, entry) =>
 			audit({ at: clock.now(), who: identity?.name ?? 'anonymous', address, ...entry }),

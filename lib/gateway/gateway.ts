@@ -118,6 +118,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 				life: this.#life,
 				clock,
 			},
+			anonymous: anonymity !== false,
 			audit: options.audit ?? auditTo(this.#logger),
 			connections: () => this.#server?.connections ?? 0,
 			inFlight: () => this.#router.inFlight,

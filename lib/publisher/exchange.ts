@@ -56,7 +56,7 @@ export class Exchange implements ChannelListener<unknown> {
 			translator,
 			log: this.log,
 			acknowledgements: this.acknowledgements,
-			logger: settings.logger,
+			...{ logger: settings.logger, partBytes: settings.partBytes },
 			peers: this.#peers,
 			local: () => store.local,
 		})

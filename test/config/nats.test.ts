@@ -617,3 +617,19 @@ for (const [title, options] of wrong) {
 		t.throws(() => new NatsConfigDb(options as NatsConfigDbOptions), { code: 'INVALID_OPTION' })
 	})
 }
+
+test('close waits for what is being written no longer than one write may take, however many wait', async t => {
+	const server = await startNatsServer(t, { jetstream: true })
+	const db = await open(t, server.address, { timeout: 500 })
+	await server.kill()
+	const writes = Array.from({ length: 20 }, () =>
+		db.commit(commitOf('orders', [item('orders', 'a')])).then(
+			() => 'done',
+			(error: unknown) => (error as RemoteTermError).code,
+		),
+	)
+	await db.close()
+	const codes = await Promise.all(writes)
+	// Of those that waited none has begun.
+	t.true(codes.filter(code => code === 'STOPPED').length >= 18, codes.join())
+})

@@ -36,8 +36,8 @@ export class Audience {
 		this.#buckets = buckets
 	}
 
-	get size(): number {
-		return this.#subscribers.size
+	get hasViews(): boolean {
+		return this.#views.size > 0
 	}
 
 	get readings(): Pick<

@@ -2,7 +2,7 @@ import type { ConfigItem } from '../../config/config-db.ts'
 import type { FailureQuery } from '../../config/failures.ts'
 import { schemaRef, type Answer } from '../answers.ts'
 import type { Desk } from '../desk.ts'
-import { PAGE, PAGE_HEADERS } from '../page.ts'
+import { PAGE_HEADERS, pageOf } from '../page/page.ts'
 import { Refusal } from '../problem.ts'
 import { answer, type JsonSchema, type Route } from '../route.ts'
 import { isFor, type Identity } from '../tokens.ts'
@@ -18,6 +18,7 @@ export const operationRoutes = <Item extends ConfigItem>(
 	document: () => JsonSchema,
 ): readonly Route[] => {
 	const { db } = desk
+	const page = pageOf({ anonymous: desk.anonymous })
 
 	/** A token for some services hears of no others. */
 	const failuresFor = (
@@ -199,7 +200,7 @@ export const operationRoutes = <Item extends ConfigItem>(
 					200: { description: 'The page', type: 'text/html', schema: { type: 'string' } },
 				},
 			},
-			handle: () => new Response(PAGE, { headers: PAGE_HEADERS }),
+			handle: () => new Response(page, { headers: PAGE_HEADERS }),
 		},
 	]
 }
