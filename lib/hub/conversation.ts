@@ -4,9 +4,10 @@ import { Deck } from './deck.ts'
 import type { Directive } from './directive.ts'
 import { Exchange } from './exchange.ts'
 import { Joiners } from './joiners.ts'
-import type { Delta } from './messages.ts'
+import { readMessage, type Delta } from './messages.ts'
 import { checkStrategy, type HubSettings } from './options.ts'
 import type { Registry } from './registry.ts'
+import { respond } from './respond.ts'
 import type { HubPort, SynchronizationStrategy } from './strategy.ts'
 
 /** What goes over the wire: for `handleSynchronization`, or for `handleNodeJoinData`. */
@@ -54,6 +55,10 @@ export class Conversation {
 			...{ self: transport.self, clock, random, logger, registry, exchange },
 			get members() {
 				return members()
+			},
+			handle: (data, from) => {
+				const message = readMessage(data)
+				if (message !== undefined) respond(this.#port, message, from)
 			},
 			sample: count => deck.draw(count),
 			send: (to, data) => this.#send(to, { to: 'sync', data }),

@@ -1,3 +1,4 @@
+import type { Timer } from '../core/clock.ts'
 import { bool, invalid, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
 import type { Peer } from '../core/transport.ts'
 import { directiveKey } from './directive.ts'
@@ -24,6 +25,9 @@ export interface GossipOptions {
 /** Answers that wait at one node. */
 const MAX_WAITING = 1_000
 const MAX_ROUNDS = 10_000
+/** After many have come up: so many comparisons, about so many rounds apart. */
+const CHECKS = 3
+const CHECK_ROUNDS = 8
 
 /**
  * Each tells a few: a change is told on by everybody to whom it was news, to others each round, for about as many rounds
@@ -49,6 +53,8 @@ export class Gossip implements SynchronizationStrategy {
 	#comparedAt = -Infinity
 	/** Rumours have died down since the last comparison: one is due. */
 	#mustVerify = false
+	#checksLeft = 0
+	#checking: Timer | undefined
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: GossipOptions = {}) {
@@ -95,18 +101,23 @@ export class Gossip implements SynchronizationStrategy {
 	}
 
 	/**
-	 * A newcomer asks a few, and a few ask it: about `recipients` in all, however many there are. What it has itself goes
-	 * around as a rumour.
+	 * A newcomer asks `recipients` others, and about as many ask it, however many there are. What it has itself goes around
+	 * as a rumour.
 	 */
 	broadcastLocalData(hub: HubPort, local: News | 'suppress', { peers, count }: JoinTargets): void {
 		const others = hub.members.size
 		if (others === 0) return
-		const isNewcomer = 2 * count >= others
+		// Many at once: we are new here, or were cut off.
+		const isNewcomer = 8 * count >= others
 		const share = (this.#recipients * count) / others
 		const asks = isNewcomer
 			? this.#recipients
 			: Math.floor(share) + (hub.random() < share - Math.floor(share) ? 1 : 0)
-		if (isNewcomer && local !== 'suppress') this.#spread(hub, local)
+		if (isNewcomer) {
+			if (local !== 'suppress') this.#spread(hub, local)
+			this.#checksLeft = CHECKS
+			this.#checkLater(hub)
+		}
 		const targets = pick(peers, Math.min(asks, this.#recipients), hub.random)
 		const digest = (): HubMessage => hub.exchange.digest()
 		for (const peer of targets) this.#pacer!.answer(peer, [digest])
@@ -114,6 +125,19 @@ export class Gossip implements SynchronizationStrategy {
 
 	handleNodeJoinData(hub: HubPort, data: unknown, from: Peer): void {
 		this.handleSynchronization(hub, data, from)
+	}
+
+	/**
+	 * While many come up, some are told of others that are not up for them yet, and must not keep what those say. So that
+	 * this need not wait for the next interval, it is compared with others a few times more.
+	 */
+	#checkLater(hub: HubPort): void {
+		this.#checking ??= hub.timer(CHECK_ROUNDS * this.#roundInterval * (0.5 + hub.random()), () => {
+			this.#checking = undefined
+			this.#checksLeft -= 1
+			this.#compare(hub, hub.sample(1))
+			if (this.#checksLeft > 0) this.#checkLater(hub)
+		})
 	}
 
 	/** How many rumours go around here. */

@@ -16,9 +16,10 @@ export class Publications {
 	note(key: string, { past = [], since, version }: RunState): void {
 		let seen = this.#terms.get(key)
 		if (seen === undefined) {
-			if (this.#terms.size >= MAX_TERMS) return
 			seen = new Map()
 			this.#terms.set(key, seen)
+			const [first] = this.#terms.keys()
+			if (this.#terms.size > MAX_TERMS) this.#terms.delete(first!)
 		}
 		for (const [one, at] of past) noteFirst(seen, one, at)
 		if (version !== undefined && since !== undefined) noteFirst(seen, version, since)
@@ -31,10 +32,6 @@ export class Publications {
 	/** The earliest first, each with when it was first put in place anywhere. */
 	of(key: string): ReadonlyArray<readonly [version: string, at: number]> {
 		return sorted(this.#terms.get(key) ?? new Map<string, number>())
-	}
-
-	forget(key: string): void {
-		this.#terms.delete(key)
 	}
 }
 

@@ -2,6 +2,7 @@ import type { Timer } from '../core/clock.ts'
 import { invalid, notNegativeInteger, onlyKnownOptions, positive } from '../core/options.ts'
 import type { Peer } from '../core/transport.ts'
 import { readMessage, type HubMessage, type News } from './messages.ts'
+import { respond } from './respond.ts'
 import type { HubPort, JoinTargets, SynchronizationStrategy } from './strategy.ts'
 
 export interface PubSubOptions {
@@ -90,7 +91,8 @@ export class PubSub implements SynchronizationStrategy {
 
 	handleSynchronization(hub: HubPort, data: unknown, from: Peer): void {
 		const message = readMessage(data)
-		if (message !== undefined) this.#handle(hub, message, from)
+		if (message?.kind === 'ack') this.#acknowledged(message.ref, from)
+		else if (message !== undefined) respond(hub, message, from)
 	}
 
 	broadcastLocalData(hub: HubPort, local: News | 'suppress', { peers, count }: JoinTargets): void {
@@ -109,30 +111,6 @@ export class PubSub implements SynchronizationStrategy {
 
 	close(): void {
 		this.#pending.clear()
-	}
-
-	#handle(hub: HubPort, message: HubMessage, from: Peer): void {
-		switch (message.kind) {
-			case 'ack':
-				this.#acknowledged(message.ref, from)
-				return
-			case 'news': {
-				const { gaps } = hub.registry.apply(message)
-				hub.send(from, { kind: 'ack', ref: message.ref })
-				if (gaps.length > 0) hub.send(from, hub.exchange.want(gaps))
-				return
-			}
-			case 'rumor': {
-				const { gaps } = hub.registry.apply(message)
-				if (gaps.length > 0) hub.send(from, hub.exchange.want(gaps))
-				return
-			}
-			default:
-				for (const make of hub.exchange.answer(message)) {
-					const reply = make()
-					if (reply !== undefined) hub.send(from, reply)
-				}
-		}
 	}
 
 	#message(ref: string, { deltas, directives }: News): HubMessage {

@@ -25,6 +25,11 @@ export interface HubPort {
 	readonly registry: FleetRegistry
 	/** How differences are found and settled: for strategies that do not bring a way of their own. */
 	readonly exchange: Pick<Exchange, 'digest' | 'answer' | 'summary' | 'want' | 'weigh'>
+	/**
+	 * Does with a message of this library's what anybody has to: takes in what is news, acknowledges, answers comparisons.
+	 * Anything else it leaves. Untrusted data may be handed to it as it came.
+	 */
+	handle(data: unknown, from: Peer): void
 	/** Up to `count` others, at random, none twice. */
 	sample(count: number): Peer[]
 	/** Arrives at the other's `handleSynchronization`, or does not arrive. Any plain data. */
@@ -41,7 +46,7 @@ export interface HubPort {
  * How the nodes of a fleet come to know the same: the six operations of ProcessHub's protocol (SPEC §3.2), over plain
  * data. Each node handles what it is sent with its own strategy, never with the sender's, so whatever is sent must say
  * by itself what it is. `PubSub`, `Gossip` and `Adaptive` understand each other, and may be mixed in one fleet; yours
- * may join them by handing what it does not know to `hub.exchange.answer`, as `Lockstep` in docs/fleet.md does.
+ * joins them by handing what it does not know to `hub.handle`, as the one in docs/fleet.md does.
  *
  * All of them are called one at a time and must not wait: what takes time goes on by `hub.timer`. What they throw is
  * logged and harms nobody. `strategyConformance` from `remote-term/testing` is this contract as a test suite.
