@@ -1,9 +1,11 @@
+import { isName } from '../config/names.ts'
 import type { Clock } from '../core/clock.ts'
 import { addressKey, isLoopback, isLoopbackHost } from './address.ts'
 import type { GatewayMetrics, Limit } from './gateway-metrics.ts'
 import { Refusal } from './problem.ts'
 import { RateLimit, rateLimitHeaders, type Allowance, type RateLimitOptions } from './rate-limit.ts'
 import type { Route } from './route.ts'
+import type { Strangers } from './strangers.ts'
 import { bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
 
 /**
@@ -21,6 +23,8 @@ export interface AdmissionOptions {
 	/** Failed authentications per address; `false`: no limit. */
 	readonly failedAuthentications: RateLimitOptions | false
 	readonly metrics: GatewayMetrics
+	/** Told of every request without a token that is good. */
+	readonly strangers: Strangers
 	readonly clock: Clock
 }
 
@@ -61,7 +65,7 @@ export class Admission {
 		address: string | undefined,
 	): Admitted {
 		if (scopes.length === 0) return { identity: undefined, headers: {} }
-		const identity = this.#identify(request, address)
+		const identity = this.#identify(request, address, service)
 		const headers = this.#limit(identity)
 		if (!scopes.some(scope => identity.scopes.has(scope)))
 			throw new Refusal(
@@ -77,8 +81,8 @@ export class Admission {
 		return { identity, headers }
 	}
 
-	#identify(request: Request, address: string | undefined): Identity {
-		const { tokens, metrics } = this.#options
+	#identify(request: Request, address: string | undefined, service: string | undefined): Identity {
+		const { tokens, metrics, strangers } = this.#options
 		if (this.#mayBeAnonymous(request, address)) return ANONYMOUS
 		const key = address === undefined ? undefined : addressKey(address)
 		if (key !== undefined && this.#failures?.peek(key).allowed === false)
@@ -87,6 +91,7 @@ export class Admission {
 		const identity = presented === undefined ? undefined : tokens.identify(presented)
 		if (identity !== undefined) return identity
 		metrics.unauthenticated()
+		strangers.refused(address, service !== undefined && isName(service) ? service : undefined)
 		if (key !== undefined) this.#failures?.take(key)
 		throw new Refusal(
 			401,

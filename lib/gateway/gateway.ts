@@ -19,6 +19,7 @@ import { pullPolicyOf, Pulls } from './pulls.ts'
 import { RouteTable } from './route-table.ts'
 import { Router } from './router.ts'
 import type { JsonSchema } from './route.ts'
+import { Strangers } from './strangers.ts'
 import { TokenWatch } from './token-watch.ts'
 import type { TokenSpec } from './tokens.ts'
 
@@ -49,6 +50,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	readonly #logger: Logger
 	readonly #tokens: TokenWatch
 	readonly #metrics = new GatewayMetrics()
+	readonly #strangers: Strangers
 	readonly #bodies: BodyReader
 	readonly #pulls: Pulls
 	readonly #router: Router
@@ -93,10 +95,12 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#pulls = new Pulls(pull, {
 			...{ db, clock, random, receiver: this.receiver, policy: origins, logger: this.#logger },
 		})
+		const audit = options.audit ?? auditTo(this.#logger)
+		this.#strangers = new Strangers(audit, clock)
 		const desk = makeDesk<Item>({
 			...{ db, receiver: this.receiver, pulls: this.#pulls, metrics, life: this.#life, clock },
 			anonymous: anonymity !== false,
-			audit: options.audit ?? auditTo(this.#logger),
+			audit,
 			connections: () => this.#server?.connections ?? 0,
 			inFlight: () => this.#router.inFlight,
 			bodies: () => this.#bodies.inFlight,
@@ -109,6 +113,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 			admission: new Admission({
 				...{ anonymity, rateLimit, failedAuthentications, metrics, clock },
 				tokens: this.#tokens.ring,
+				strangers: this.#strangers,
 			}),
 			...{ bodies: this.#bodies, metrics, clock, logger: this.#logger },
 			closing: this.#closing.signal,
@@ -171,6 +176,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#server = new NodeServer(
 			this.listener,
 			{
+				maxBodyBytes: limits.maxBodyBytes,
 				maxConnections: limits.maxConnections,
 				maxHeaderSize: limits.maxHeaderBytes,
 				headersTimeout: timeouts.headers,
@@ -229,6 +235,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#tokens.stop()
 		const { drain } = this.#checked.timeouts
 		await Promise.all([this.#server?.close(drain), this.#drain(drain)])
+		this.#strangers.close()
 		await this.#pulls.stop()
 		await this.receiver.close()
 		// One that is still opening is waited for, so that nothing is left open.
