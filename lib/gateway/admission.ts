@@ -1,6 +1,7 @@
 import { isName } from '../config/names.ts'
 import type { Clock } from '../core/clock.ts'
 import { addressKey, isLoopback, isLoopbackHost } from './address.ts'
+import type { Audit } from './audit.ts'
 import type { GatewayMetrics, Limit } from './gateway-metrics.ts'
 import { Refusal } from './problem.ts'
 import { RateLimit, rateLimitHeaders, type Allowance, type RateLimitOptions } from './rate-limit.ts'
@@ -23,6 +24,8 @@ export interface AdmissionOptions {
 	/** Failed authentications per address; `false`: no limit. */
 	readonly failedAuthentications: RateLimitOptions | false
 	readonly metrics: GatewayMetrics
+	/** Told of every write that a token is not good enough for. */
+	readonly audit: Audit
 	/** Told of every request without a token that is good. */
 	readonly strangers: Strangers
 	readonly clock: Clock
@@ -67,18 +70,33 @@ export class Admission {
 		if (scopes.length === 0) return { identity: undefined, headers: {} }
 		const identity = this.#identify(request, address, service)
 		const headers = this.#limit(identity)
-		if (!scopes.some(scope => identity.scopes.has(scope)))
+		const forbid = (): void => this.#forbidden(request, identity, service, address)
+		if (!scopes.some(scope => identity.scopes.has(scope))) {
+			forbid()
 			throw new Refusal(
 				403,
 				'FORBIDDEN',
 				`This takes a token with the scope ${scopes.join(' or ')}, which '${identity.name}' has not`,
 				{ headers: { ...headers, 'www-authenticate': challenge('insufficient_scope', scopes.join(' ')) } },
 			)
-		if (service !== undefined && !isFor(identity, service))
+		}
+		if (service !== undefined && !isFor(identity, service)) {
+			forbid()
 			throw new Refusal(403, 'FORBIDDEN', `The token '${identity.name}' is not for the service ${service}`, {
 				headers,
 			})
+		}
 		return { identity, headers }
+	}
+
+	/** A write that was not even looked at is a line of the audit log, as every other one is. The rate limit bounds them. */
+	#forbidden({ method }: Request, { name }: Identity, service: string | undefined, address?: string): void {
+		if (method === 'GET' || method === 'HEAD') return
+		const { audit, clock } = this.#options
+		audit({
+			...{ at: clock.now(), who: name, address, action: 'authorize', service: nameOf(service) },
+			...{ outcome: 'refused', code: 'FORBIDDEN' },
+		})
 	}
 
 	#identify(request: Request, address: string | undefined, service: string | undefined): Identity {
@@ -91,7 +109,7 @@ export class Admission {
 		const identity = presented === undefined ? undefined : tokens.identify(presented)
 		if (identity !== undefined) return identity
 		metrics.unauthenticated()
-		strangers.refused(address, service !== undefined && isName(service) ? service : undefined)
+		strangers.refused(address, nameOf(service))
 		if (key !== undefined) this.#failures?.take(key)
 		throw new Refusal(
 			401,
@@ -124,6 +142,10 @@ export class Admission {
 		})
 	}
 }
+
+/** Of a path that names something that can be none, nothing is repeated. */
+const nameOf = (service: string | undefined): string | undefined =>
+	service !== undefined && isName(service) ? service : undefined
 
 const challenge = (error?: string, scope?: string): string =>
 	['Bearer realm="remote-term"', error && `error="${error}"`, scope && `scope="${scope}"`]

@@ -11,7 +11,7 @@ export interface AuditEntry {
 	readonly who: string
 	/** The client's address, where it is known. */
 	readonly address: string | undefined
-	readonly action: 'push' | 'delete' | 'enable' | 'disable' | 'pull' | 'authenticate'
+	readonly action: 'push' | 'delete' | 'enable' | 'disable' | 'pull' | 'authenticate' | 'authorize'
 	/** `undefined` for a request that is about none in particular. */
 	readonly service: string | undefined
 	/** What became of it: `accepted`, `skipped`, `deleted`, `refused`, … */

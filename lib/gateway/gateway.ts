@@ -114,6 +114,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 				...{ anonymity, rateLimit, failedAuthentications, metrics, clock },
 				tokens: this.#tokens.ring,
 				strangers: this.#strangers,
+				audit,
 			}),
 			...{ bodies: this.#bodies, metrics, clock, logger: this.#logger },
 			closing: this.#closing.signal,

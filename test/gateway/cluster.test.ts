@@ -9,7 +9,7 @@ const test = natsSerialTest()
 const TOKEN = 'token-of-three-gateways-0123456789'
 const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
 /** Of each service, before and after each of the two kills. */
-const PUSHES = Number(process.env['REMOTE_TERM_TEST_CLUSTER_PUSHES'] ?? 40)
+const PUSHES = Number(process.env['REMOTE_TERM_TEST_CLUSTER_PUSHES'] ?? 20)
 
 interface Member {
 	readonly url: string

@@ -62,3 +62,14 @@ test('many addresses are many lines up to a bound, and one beyond it; a network 
 	strangers.refused('192.0.2.1', undefined)
 	t.deepEqual(log, [])
 })
+
+test('a write that a token is not good enough for is in the audit log; a read is not', async t => {
+	const { ask, audit } = await startGateway(t)
+	await ask('/v1/services/users', { method: 'PUT', json: push('1'), token: TOKENS.read })
+	await ask('/v1/services/users', { token: TOKENS.push })
+	t.is(audit.length, 1)
+	t.like(audit[0], {
+		...{ who: 'reader', address: '127.0.0.1', action: 'authorize', service: 'users' },
+		...{ outcome: 'refused', code: 'FORBIDDEN' },
+	})
+})
