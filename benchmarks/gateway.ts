@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { bench, do_not_optimize, run as runAll } from 'mitata'
 import { median, type Figure, type RunOptions } from './measure.ts'
 import { plot } from './plot.ts'
+import { bareServerSink, gatewaySink } from './gateway/over-http.ts'
 import { hasSqlite, lmdbSink, logSink, sqliteSink } from './gateway/sinks.ts'
 import { pushOf, requestType, serviceName, time, type Sink, type Timing } from './gateway/workload.ts'
 
@@ -18,7 +19,7 @@ const STORED = 1_000
 const STORED_ITEMS = 10
 const PLOTTED = [10, 100, 1_000, 10_000]
 
-type Contender = 'lmdb' | 'log' | 'sqlite'
+type Contender = 'lmdb' | 'log' | 'sqlite' | 'bare'
 
 export const run = async (options: RunOptions): Promise<Figure[]> => {
 	const directory = await mkdtemp(
@@ -27,7 +28,12 @@ export const run = async (options: RunOptions): Promise<Figure[]> => {
 	if (!hasSqlite())
 		console.error(`  Node ${process.version} has no node:sqlite, which is skipped as a baseline`)
 	try {
-		const figures = [...(await pushes(directory)), ...(await stored(directory)), ...(await reads(directory))]
+		const figures = [
+			...(await overHttp(directory)),
+			...(await pushes(directory)),
+			...(await stored(directory)),
+			...(await reads(directory)),
+		]
 		if (options.plot) await draw(directory)
 		return figures
 	} finally {
@@ -77,6 +83,7 @@ const compare = async (
 
 const BASELINES = {
 	log: 'the same bytes appended to a file, one sync each, nothing checked',
+	bare: 'a bare node:http server with JSON.parse and the same transactions by LMDB, nothing checked',
 	sqlite: 'the same transactions by node:sqlite (WAL, synchronous = FULL), nothing checked',
 } as const
 
@@ -87,7 +94,7 @@ const figures = (
 	bars: Partial<Record<keyof typeof BASELINES, number>>,
 ): Figure[] => {
 	const ours = timings.get('lmdb')!
-	return (['sqlite', 'log'] as const).flatMap(name => {
+	return (['bare', 'sqlite', 'log'] as const).flatMap(name => {
 		const baseline = timings.get(name)
 		const maxRatio = bars[name]
 		if (baseline === undefined) return []
@@ -126,6 +133,27 @@ const pushes = async (directory: string): Promise<Figure[]> => {
 			each,
 			{ sqlite: 1 },
 		),
+	]
+}
+
+/** Client and server share the processors of the machine, ours and the other alike. */
+const overHttp = async (directory: string): Promise<Figure[]> => {
+	const path = await folder(directory, 'http')
+	const sinks = new Map<Contender, Sink>([
+		['lmdb', await gatewaySink(path, LANES)],
+		['bare', await bareServerSink(path, LANES)],
+	])
+	const alone = await compare(sinks, { services: SERVICES, lanes: 1 }, 1)
+	const many = await compare(sinks, { services: SERVICES, lanes: LANES }, 1_000)
+	for (const sink of sinks.values()) await sink.close()
+	const each = ({ microsecondsPerPush }: Timing): number => microsecondsPerPush
+	const claim =
+		(how: string) =>
+		(timing: Timing): string =>
+			`a durable push of 5 items over HTTP, ${how} (ours: ${perSecond(timing)})`
+	return [
+		...figures(alone, claim('one at a time'), each, {}),
+		...figures(many, claim(`on ${LANES} connections`), each, {}),
 	]
 }
 

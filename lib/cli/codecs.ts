@@ -11,6 +11,10 @@ const BY_EXTENSION: Readonly<Record<string, CodecName>> = {
 	...{ bin: 'bytes', dat: 'bytes', wasm: 'bytes', mmdb: 'bytes' },
 }
 
+/** Those of a configuration. */
+export const PUSH_CODECS = ['json', 'msgpack'] as const
+export type PushCodec = (typeof PUSH_CODECS)[number]
+
 /** By the extension, below that of a compression; `json` where it says nothing. */
 export const codecOf = (name: string): CodecName => {
 	const bare = name.toLowerCase().replace(/\.(?:gz|gzip|zst|zstd|br)$/, '')

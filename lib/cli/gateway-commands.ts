@@ -9,6 +9,7 @@ import {
 	VERIFY_DESCRIPTION,
 	VERIFY_EXAMPLES,
 } from './gateway-help.ts'
+import { PUSH_CODECS, type PushCodec } from './codecs.ts'
 import type { GatewayAddress } from './gateway-client.ts'
 import type { SettingsFlag } from '../gateway/settings/settings.ts'
 import { parseDuration } from './quantities.ts'
@@ -32,6 +33,7 @@ interface ServeOptions {
 }
 
 interface AskOptions extends GatewayAddress {
+	readonly codec?: PushCodec
 	readonly force?: boolean
 	readonly json?: boolean
 	readonly watch?: boolean
@@ -84,7 +86,12 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 			.command('push')
 			.summary('push the configuration of a service to a gateway')
 			.description(PUSH_DESCRIPTION)
-			.argument('<FILE>', 'the configuration, JSON; - for stdin')
+			.argument('<FILE>', 'the configuration, JSON or MessagePack; - for stdin')
+			.addOption(
+				new Option('--codec <name>', 'how FILE is written (default: by its extension, else json)').choices(
+					PUSH_CODECS,
+				),
+			)
 			.option('--force', 'also where the gateway has this version, or a higher one')
 			.option('--json', 'print the outcome as one line of JSON'),
 	)

@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises'
-import { json } from '../codecs/json.ts'
 import type { PushConfig } from '../config/push-config.ts'
 import { collect } from '../core/bytes.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
+import { codecOf, loadCodec, type PushCodec } from './codecs.ts'
 import { withPusher, type GatewayAddress } from './gateway-client.ts'
 import { write, type Io } from './io.ts'
 import { oneLine } from './quantities.ts'
 
 export interface PushArguments extends GatewayAddress {
-	/** A JSON file, or `-` for stdin. */
+	/** A file, or `-` for stdin. */
 	readonly file: string
+	/** Default: by the extension of the file, else `json`. */
+	readonly codec?: PushCodec | undefined
 	readonly force?: boolean | undefined
 	/** The outcome as one line of JSON. */
 	readonly json?: boolean | undefined
@@ -23,12 +25,12 @@ const ISSUES_SHOWN = 20
  * @throws what `ConfigPusher.push` does; `FETCH_NOT_FOUND` and `DESERIALIZE_FAILED` for the file
  */
 export const push = async (
-	{ file, force, json: asJson, ...address }: PushArguments,
+	{ file, codec, force, json: asJson, ...address }: PushArguments,
 	io: Io,
 ): Promise<void> => {
 	try {
 		const outcome = await withPusher(address, io, async pusher => {
-			const config = await readConfig(file, io)
+			const config = await readConfig(file, codec, io)
 			return pusher.push(config as PushConfig<unknown>, { force, signal: io.signal })
 		})
 		if (asJson) return await write(io.stdout, `${JSON.stringify(outcome)}\n`)
@@ -51,14 +53,18 @@ export const push = async (
 	}
 }
 
-const readConfig = async (file: string, { stdin }: Io): Promise<unknown> => {
-	if (file === '-') return json(stdin === undefined ? new Uint8Array() : await collect(stdin))
-	let content: Uint8Array
+const readConfig = async (file: string, codec: PushCodec | undefined, io: Io): Promise<unknown> => {
+	const content = await readContent(file, io)
+	const decode = await loadCodec(codec ?? (codecOf(file) === 'msgpack' ? 'msgpack' : 'json'))
+	return decode(content)
+}
+
+const readContent = async (file: string, { stdin }: Io): Promise<Uint8Array> => {
+	if (file === '-') return stdin === undefined ? new Uint8Array() : collect(stdin)
 	try {
-		content = await readFile(file)
+		return await readFile(file)
 	} catch (cause) {
 		const code = (cause as { code?: unknown }).code === 'ENOENT' ? 'FETCH_NOT_FOUND' : 'FETCH_FAILED'
 		throw new RemoteTermError(code, `Cannot read ${file}: ${messageOf(cause)}`, { cause })
 	}
-	return json(content)
 }

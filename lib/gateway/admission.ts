@@ -1,9 +1,12 @@
+import { isName } from '../config/names.ts'
 import type { Clock } from '../core/clock.ts'
 import { addressKey, isLoopback, isLoopbackHost } from './address.ts'
+import type { Audit } from './audit.ts'
 import type { GatewayMetrics, Limit } from './gateway-metrics.ts'
 import { Refusal } from './problem.ts'
 import { RateLimit, rateLimitHeaders, type Allowance, type RateLimitOptions } from './rate-limit.ts'
 import type { Route } from './route.ts'
+import type { Strangers } from './strangers.ts'
 import { bareTokenOf, bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
 
 /**
@@ -21,6 +24,10 @@ export interface AdmissionOptions {
 	/** Failed authentications per address; `false`: no limit. */
 	readonly failedAuthentications: RateLimitOptions | false
 	readonly metrics: GatewayMetrics
+	/** Told of every write that a token is not good enough for. */
+	readonly audit: Audit
+	/** Told of every request without a token that is good. */
+	readonly strangers: Strangers
 	readonly clock: Clock
 }
 
@@ -61,19 +68,24 @@ export class Admission {
 		address: string | undefined,
 	): Admitted {
 		if (scopes.length === 0) return { identity: undefined, headers: {} }
-		const identity = this.#identify(request, address, bareToken)
+		const identity = this.#identify(request, address, { bareToken, service })
 		const headers = this.#limit(identity)
-		if (!scopes.some(scope => identity.scopes.has(scope)))
+		const forbid = (): void => this.#forbidden(request, identity, service, address)
+		if (!scopes.some(scope => identity.scopes.has(scope))) {
+			forbid()
 			throw new Refusal(
 				403,
 				'FORBIDDEN',
 				`This takes a token with the scope ${scopes.join(' or ')}, which '${identity.name}' has not`,
 				{ headers: { ...headers, 'www-authenticate': challenge('insufficient_scope', scopes.join(' ')) } },
 			)
-		if (service !== undefined && !isFor(identity, service))
+		}
+		if (service !== undefined && !isFor(identity, service)) {
+			forbid()
 			throw new Refusal(403, 'FORBIDDEN', `The token '${identity.name}' is not for the service ${service}`, {
 				headers,
 			})
+		}
 		return { identity, headers }
 	}
 
@@ -92,8 +104,22 @@ export class Admission {
 		)
 	}
 
-	#identify(request: Request, address: string | undefined, bareToken: boolean): Identity {
-		const { tokens, metrics } = this.#options
+	/** A write that was not even looked at is a line of the audit log, as every other one is. The rate limit bounds them. */
+	#forbidden({ method }: Request, { name }: Identity, service: string | undefined, address?: string): void {
+		if (method === 'GET' || method === 'HEAD') return
+		const { audit, clock } = this.#options
+		audit({
+			...{ at: clock.now(), who: name, address, action: 'authorize', service: nameOf(service) },
+			...{ outcome: 'refused', code: 'FORBIDDEN' },
+		})
+	}
+
+	#identify(
+		request: Request,
+		address: string | undefined,
+		{ bareToken, service }: { readonly bareToken: boolean; readonly service: string | undefined },
+	): Identity {
+		const { tokens, metrics, strangers } = this.#options
 		if (this.#mayBeAnonymous(request, address)) return ANONYMOUS
 		const key = address === undefined ? undefined : addressKey(address)
 		if (key !== undefined && this.#failures?.peek(key).allowed === false)
@@ -103,6 +129,7 @@ export class Admission {
 		const identity = presented === undefined ? undefined : tokens.identify(presented)
 		if (identity !== undefined) return identity
 		metrics.unauthenticated()
+		strangers.refused(address, nameOf(service))
 		if (key !== undefined) this.#failures?.take(key)
 		throw new Refusal(
 			401,
@@ -135,6 +162,10 @@ export class Admission {
 		})
 	}
 }
+
+/** Of a path that names something that can be none, nothing is repeated. */
+const nameOf = (service: string | undefined): string | undefined =>
+	service !== undefined && isName(service) ? service : undefined
 
 const challenge = (error?: string, scope?: string): string =>
 	['Bearer realm="remote-term"', error && `error="${error}"`, scope && `scope="${scope}"`]

@@ -1,15 +1,19 @@
 import type { Logger } from '../core/logger.ts'
 
-/** One line about one write, whether it came to pass or not. No token is in it, and nothing of a body. */
+/**
+ * One line about one write, whether it came to pass or not, or about requests without a token that is good. No token is in
+ * it, and nothing of a body.
+ */
 export interface AuditEntry {
 	/** Milliseconds since the Unix epoch. */
 	readonly at: number
-	/** The name of the token. */
+	/** The name of the token; `(unknown)` where there was none that is good. */
 	readonly who: string
 	/** The client's address, where it is known. */
 	readonly address: string | undefined
-	readonly action: 'push' | 'delete' | 'enable' | 'disable' | 'pull'
-	readonly service: string
+	readonly action: 'push' | 'delete' | 'enable' | 'disable' | 'pull' | 'authenticate' | 'authorize'
+	/** `undefined` for a request that is about none in particular. */
+	readonly service: string | undefined
 	/** What became of it: `accepted`, `skipped`, `deleted`, `refused`, … */
 	readonly outcome: string
 	/** Of a refusal: its code. */
@@ -19,6 +23,8 @@ export interface AuditEntry {
 	readonly forced?: boolean | undefined
 	readonly requestType?: string | undefined
 	readonly version?: string | undefined
+	/** Of `authenticate`: how many such requests of this address this line stands for. */
+	readonly count?: number | undefined
 }
 
 export type Audit = (entry: AuditEntry) => void
@@ -27,4 +33,7 @@ export type Audit = (entry: AuditEntry) => void
 export const auditTo =
 	(logger: Logger): Audit =>
 	entry =>
-		logger.info(`${entry.who}: ${entry.action} ${entry.service}: ${entry.outcome}`, { audit: entry })
+		logger.info(
+			`${entry.who}: ${[entry.action, entry.service].filter(Boolean).join(' ')}: ${entry.outcome}`,
+			{ audit: entry },
+		)

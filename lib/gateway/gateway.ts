@@ -20,6 +20,7 @@ import { RouteTable } from './route-table.ts'
 import { Router } from './router.ts'
 import type { JsonSchema } from './route.ts'
 import { Streaming } from './stream/streaming.ts'
+import { Strangers } from './strangers.ts'
 import { TokenWatch } from './token-watch.ts'
 import type { TokenSpec } from './tokens.ts'
 
@@ -52,6 +53,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	readonly #logger: Logger
 	readonly #tokens: TokenWatch
 	readonly #metrics = new GatewayMetrics()
+	readonly #strangers: Strangers
 	readonly #bodies: BodyReader
 	readonly #pulls: Pulls
 	readonly #streaming: Streaming<Item> | undefined
@@ -108,6 +110,8 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 				...{ db, clock, random, logger: this.#logger, maxConnections: limits.maxConnections },
 			})
 		this.#tokens.onChange = () => this.#streaming?.publisher.recheck()
+		const audit = options.audit ?? auditTo(this.#logger)
+		this.#strangers = new Strangers(audit, clock)
 		const desk = makeDesk<Item>({
 			...{
 				db,
@@ -119,7 +123,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 				clock,
 			},
 			anonymous: anonymity !== false,
-			audit: options.audit ?? auditTo(this.#logger),
+			audit,
 			connections: () => this.#server?.connections ?? 0,
 			inFlight: () => this.#router.inFlight,
 			bodies: () => this.#bodies.inFlight,
@@ -132,6 +136,8 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 			admission: new Admission({
 				...{ anonymity, rateLimit, failedAuthentications, metrics, clock },
 				tokens: this.#tokens.ring,
+				strangers: this.#strangers,
+				audit,
 			}),
 			...{ bodies: this.#bodies, metrics, clock, logger: this.#logger },
 			closing: this.#closing.signal,
@@ -195,6 +201,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#server = new NodeServer(
 			this.listener,
 			{
+				maxBodyBytes: limits.maxBodyBytes,
 				maxConnections: limits.maxConnections,
 				maxHeaderSize: limits.maxHeaderBytes,
 				headersTimeout: timeouts.headers,
@@ -255,6 +262,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		await this.#streaming?.close()
 		const { drain } = this.#checked.timeouts
 		await Promise.all([this.#server?.close(drain), this.#drain(drain)])
+		this.#strangers.close()
 		await this.#pulls.stop()
 		await this.receiver.close()
 		// One that is still opening is waited for, so that nothing is left open.

@@ -8,6 +8,8 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 import { PROBLEM_TYPE, problemOf, Refusal } from './problem.ts'
 
 export interface ServerLimits {
+	/** Of a body: who asks whether it may send more is told that it may not. */
+	readonly maxBodyBytes: number
 	/** Sockets at once; those beyond are closed at once. */
 	readonly maxConnections: number
 	/** All headers of a request together, in bytes. */
@@ -62,6 +64,16 @@ export class NodeServer {
 
 	constructor(listener: NodeListener, limits: ServerLimits, clock: Clock) {
 		this.#clock = clock
+		const answer = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+			this.#answers.add(outgoing)
+			outgoing.once('close', () => {
+				this.#answers.delete(outgoing)
+				// An answer whose headers were sent before, as those of a stream are, leaves its connection open.
+				if (this.#closing) server.closeIdleConnections()
+			})
+			if (this.#closing) outgoing.setHeader('connection', 'close')
+			listener(incoming, outgoing)
+		}
 		const server = createServer(
 			{
 				maxHeaderSize: limits.maxHeaderSize,
@@ -71,17 +83,13 @@ export class NodeServer {
 				connectionsCheckingInterval: CHECKING_INTERVAL,
 				requireHostHeader: true,
 			},
-			(incoming, outgoing) => {
-				this.#answers.add(outgoing)
-				outgoing.once('close', () => {
-					this.#answers.delete(outgoing)
-					// An answer whose headers were sent before, as those of a stream are, leaves its connection open.
-					if (this.#closing) server.closeIdleConnections()
-				})
-				if (this.#closing) outgoing.setHeader('connection', 'close')
-				listener(incoming, outgoing)
-			},
+			answer,
 		)
+		// RFC 9110 §10.1.1: whoever waits for our word may be refused before the body has been sent.
+		server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+			if (!(Number(incoming.headers['content-length']) > limits.maxBodyBytes)) outgoing.writeContinue()
+			answer(incoming, outgoing)
+		})
 		server.maxConnections = limits.maxConnections
 		server.maxHeadersCount = MAX_HEADERS
 		server.on('clientError', refuseRaw)

@@ -26,7 +26,7 @@ export interface NatsTlsOptions {
 export interface NatsOptions {
 	/**
 	 * `host`, `host:port`, `nats://host:port` or `tls://host:port`: one, or some of a cluster, which names the others by
-	 * itself. Without user and password, which are options of their own. Default: `127.0.0.1:4222`.
+	 * itself: a list, or a text with commas. Without user and password, which are options of their own. Default: `127.0.0.1:4222`.
 	 */
 	readonly servers?: string | readonly string[] | undefined
 	/** What the server's monitoring calls this connection. Default: `remote-term`. */
@@ -119,11 +119,12 @@ export const parseNatsOptions = (options: NatsOptions): NatsSettings => {
 }
 
 const serverList = (servers: NatsOptions['servers'] = '127.0.0.1:4222') => {
-	const list: readonly string[] = typeof servers === 'string' ? [servers] : servers
+	// Several in one text, as other clients of NATS take them: an option of a command and a variable can be no list.
+	const list: readonly string[] = typeof servers === 'string' ? servers.split(',') : servers
 	if (!Array.isArray(list) || list.length === 0)
 		throw invalid('servers', 'an address or a non-empty list of them', servers)
 	return list.map((server, index) =>
-		parseServer(typeof servers === 'string' ? 'servers' : `servers[${index}]`, server),
+		parseServer(typeof servers === 'string' && list.length === 1 ? 'servers' : `servers[${index}]`, server),
 	)
 }
 
@@ -133,7 +134,7 @@ const parseServer = (option: string, server: unknown): { address: string; tls: b
 	const text = server.trim()
 	const url = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `nats://${text}`
 	// What cannot be read is not quoted: it may hold a password.
-	if (!URL.canParse(url)) throw invalid(option, expected, undefined)
+	if (!URL.canParse(url)) throw invalid(option, expected, '…')
 	const { protocol, host, hostname, username, password, pathname, search, hash } = new URL(url)
 	if (username !== '' || password !== '')
 		throw invalid(option, `${expected}, with user and password as options of their own`, host)

@@ -3,6 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
+import { Packr } from 'msgpackr'
 import { command, runInside, startCommand, temporaryFolder, type Running } from '../support/command.ts'
 import { item, push, startGateway, TOKENS } from '../support/gateway.ts'
 import { closedPort, serve } from '../support/serve.ts'
@@ -84,6 +85,30 @@ test('serve, push, verify and status: from an empty folder to a service that sur
 		gateway: { status: 'ready', items: 2 },
 	})
 	for (const { out, err } of [ended, shown, refused, older]) t.false(`${out}${err}`.includes(TOKEN))
+})
+
+test('push reads MessagePack too: by the extension of the file, or where it is told', async t => {
+	const { url } = await startGateway(t)
+	const env = { REMOTE_TERM_GATEWAY: url, REMOTE_TERM_TOKEN: TOKENS.admin }
+	const pack = (version: string): Buffer => new Packr({ useRecords: false }).pack(config(version))
+	const folder = temporaryFolder(t)
+	const [named, unnamed] = [join(folder, 'users.msgpack'), join(folder, 'users.config')]
+	writeFileSync(named, pack('1.0.0'))
+	writeFileSync(unnamed, pack('1.1.0'))
+	t.regex((await runInside(['push', named], { env })).out, /^accepted {2}users 1\.0\.0/)
+	const json = await runInside(['push', unnamed], { env })
+	t.is(json.code, 3)
+	t.regex(json.err, /DESERIALIZE_FAILED/)
+	t.regex(
+		(await runInside(['push', unnamed, '--codec', 'msgpack'], { env })).out,
+		/^accepted {2}users 1\.1\.0/,
+	)
+	const stdin = Readable.from([pack('1.2.0')])
+	t.regex(
+		(await runInside(['push', '-', '--codec', 'msgpack'], { env, stdin })).out,
+		/^accepted {2}users 1\.2\.0/,
+	)
+	t.is((await runInside(['push', named, '--codec', 'yaml'], { env })).code, 2)
 })
 
 test('push reads a pipe, and a token from a file that may be replaced', async t => {

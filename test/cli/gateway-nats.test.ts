@@ -12,10 +12,11 @@ test('two gateways on one NATS server share one truth, and one of them outlives 
 	const file = join(temporaryFolder(t), 'users.json')
 	writeFileSync(file, JSON.stringify({ service: 'users', ...push('1.0.0', [item('a')]) }))
 	const start = async (): Promise<{ url: string; kill: () => Promise<unknown> }> => {
-		const args = ['serve', '--port', '0', '--nats', address]
+		// Twice the same one: several servers of a cluster are separated by commas.
+		const args = ['serve', '--port', '0', '--nats', `${address},nats://${address}`]
 		const { line, child, ended } = startCommand(t, args, { env: { REMOTE_TERM_GATEWAY_TOKEN: TOKEN } })
 		const url = (await line('listening')).split(/\s+/)[1]!
-		t.is(await line('database'), `database   NATS at ${address}`)
+		t.is(await line('database'), `database   NATS at ${address},nats://${address}`)
 		return {
 			url,
 			kill: () => {

@@ -273,3 +273,28 @@ test('bodies together may take so much, and the next one is told to wait', async
 	}
 	t.is((await ask('/v1/services/users', { method: 'PUT', json: push('1') })).status, 201)
 })
+
+test('who asks whether a body may be sent is refused without having sent it, if it is too large', async t => {
+	const { port, url } = await startGateway(t, { limits })
+	const head = (length: number, token: string = TOKENS.push): string =>
+		[
+			...['PUT /v1/services/users HTTP/1.1', `Host: 127.0.0.1:${port}`, `Authorization: Bearer ${token}`],
+			...['Content-Type: application/json', `Content-Length: ${length}`, 'Expect: 100-continue', '', ''],
+		].join('\r\n')
+	const large = await raw(t, port, socket => socket.write(head(100_000_000)))
+	t.is(large.status, 413, large.head)
+	t.like(JSON.parse(large.body), { code: 'TOO_LARGE' })
+	t.regex(large.head, /^connection: close$/im)
+	const stranger = await raw(t, port, socket => socket.write(head(100_000_000, 'x'.repeat(30))))
+	t.is(stranger.status, 401)
+	// One that fits is asked for, and then taken.
+	const body = JSON.stringify(push('1'))
+	const first = await raw(t, port, socket => socket.write(head(body.length)))
+	t.is(first.status, 100)
+	const last = new Promise<string>(resolve => {
+		first.socket.on('data', (text: string) => text.startsWith('HTTP/1.1 201') && resolve(text))
+	})
+	first.socket.write(body)
+	t.regex(await last, /"accepted"/)
+	t.is((await fetch(`${url}/healthz`)).status, 200)
+})

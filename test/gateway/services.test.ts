@@ -173,3 +173,32 @@ test('what is nowhere is 404, and what is somewhere else 405 with what would do'
 	const head = await ask('/v1/services', { method: 'HEAD' })
 	t.deepEqual([head.status, head.text], [200, ''])
 })
+
+test('a push that cannot be read is among the failures, with nothing of its content', async t => {
+	const { ask } = await startGateway(t, { limits: { maxBodyBytes: 2_000 } })
+	const put = (body: string, headers: Readonly<Record<string, string>>) =>
+		ask('/v1/services/users', {
+			method: 'PUT',
+			body,
+			headers: { 'content-type': 'application/json', ...headers },
+		})
+	await put('{"secret-in-the-body": ', {})
+	await put('{"secret-in-the-body": ', {})
+	await put('no gzip', { 'content-encoding': 'gzip' })
+	await put('x'.repeat(3_000), {})
+	await put('items: []', { 'content-type': 'application/yaml' })
+	await put('{"service":"others"}', {})
+	const { body, text } = await ask('/v1/failures?service=users&source=push')
+	const failures = body['failures'] as ReadonlyArray<{ count: number; reasons: readonly string[] }>
+	t.deepEqual(
+		failures.map(({ count, reasons }) => [count, reasons[0]!.split(':')[0]]),
+		[
+			[1, 'VALIDATION_FAILED'],
+			[1, 'UNSUPPORTED_MEDIA_TYPE'],
+			[1, 'TOO_LARGE'],
+			[1, 'INFLATE_FAILED'],
+			[2, 'DESERIALIZE_FAILED'],
+		],
+	)
+	t.false(text.includes('secret-in-the-body'))
+})

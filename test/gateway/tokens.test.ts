@@ -176,6 +176,7 @@ test('a file of tokens is read anew by itself, and half a file locks nobody out'
 
 	const fresh = 'another-token-0123456789abc'
 	await write(fresh)
+	t.false(await ok('token-that-nobody-has-0123456789'), 'arms the one timer of the audit log')
 	const before = clock.pendingTimers
 	await clock.advance(5_000)
 	while (!(await ok(fresh))) await new Promise(resolve => setImmediate(resolve))

@@ -18,7 +18,7 @@ export const serviceRoutes = <Item extends ConfigItem>(desk: Desk<Item>): readon
 		const entry = (outcome: string, more: Partial<AuditEntry>): void =>
 			desk.record(call, { action: 'push', service, outcome, ...(forced && { forced }), ...more })
 		try {
-			const config = ofService(await call.body(), service)
+			const config = await configOf(call, service)
 			const outcome = await receiver.push(config, { force: forced })
 			metrics.pushed(outcome.status)
 			entry(outcome.status, { configVersion: outcome.configVersion, revision: outcome.revision })
@@ -27,6 +27,17 @@ export const serviceRoutes = <Item extends ConfigItem>(desk: Desk<Item>): readon
 		} catch (thrown) {
 			metrics.pushed('refused')
 			entry('refused', { code: refusalOf(thrown).code })
+			throw thrown
+		}
+	}
+
+	/** What cannot be read never comes to the receiver, and is on record all the same. */
+	const configOf = async (call: Call, service: string): Promise<unknown> => {
+		try {
+			return ofService(await call.body(), service)
+		} catch (thrown) {
+			const { code, message } = refusalOf(thrown)
+			receiver.failures.record({ service, source: 'push', reasons: [`${code}: ${message}`] })
 			throw thrown
 		}
 	}
