@@ -125,27 +125,27 @@ test('deletions are forgotten in time, and never are more of them remembered tha
 
 test('copies that have heard of other deletions than they may remember agree on which, and are quiet then', async t => {
 	const cluster = new Cluster({ detection: 100 })
-	const options = { maxTombstones: 5 }
+	const options = { maxTombstones: 50 }
 	const maps = ['a', 'b', 'c'].map(name => named(cluster, name, options))
 	await cluster.settle()
-	for (let key = 0; key < 60; key++) maps[0]!.set(String(key), key)
+	for (let key = 0; key < 600; key++) maps[0]!.set(String(key), key)
 	await cluster.settle()
 	cluster.network.partition(['a'], ['b'], ['c'])
 	await cluster.settle()
-	for (let key = 0; key < 60; key++) {
+	for (let key = 0; key < 600; key++) {
 		maps[key % 3]!.delete(String(key))
-		await cluster.settle(7)
+		await cluster.settle(1)
 	}
 	cluster.network.heal()
 	await cluster.settle(20_000)
-	for (const map of maps) t.is(map.status().tombstones, 5)
+	for (const map of maps) t.is(map.status().tombstones, 50)
 	for (const map of maps) t.deepEqual(contents(map), contents(maps[0]!))
 	const { sentMessages } = cluster.network.counts
 	const beats = 100
 	await cluster.settle(beats * 2_000)
 	const sent = cluster.network.counts.sentMessages - sentMessages
 	// Each tells the two others its digest once in a beat, and nobody has a question.
-	t.true(sent > beats * 4 && sent <= beats * 6 * 1.1, `${sent} messages`)
+	t.true(sent > beats * 4 && sent <= (beats + 1) * 6, `${sent} messages`)
 })
 
 test('copies with different limits never agree, and ask each other ever more rarely', async t => {
