@@ -182,6 +182,7 @@ const COLOURS: Readonly<Record<Contender, readonly [name: string, colour: string
 	lmdb: ['LmdbConfigDb', '#26a'],
 	log: ['a log, unchecked', '#999'],
 	sqlite: ['node:sqlite, unchecked', '#b33'],
+	bare: ['a bare server, unchecked', '#7a4'],
 }
 
 /** Each number of services in a database of its own, filled to it before anything is measured. */
