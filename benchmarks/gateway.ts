@@ -1,10 +1,12 @@
 // Claims: a push that is checked in full and synced to the disk costs little more than the sync, many at a time share
 // one; reading a configuration is a matter of nanoseconds; a thousand services stored do not slow a push down.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { bench, do_not_optimize, run as runAll } from 'mitata'
-import { median, type Figure } from './measure.ts'
+import { median, type Figure, type RunOptions } from './measure.ts'
+import { plot } from './plot.ts'
 import { bareServerSink, gatewaySink } from './gateway/over-http.ts'
 import { hasSqlite, lmdbSink, logSink, sqliteSink } from './gateway/sinks.ts'
 import { pushOf, requestType, serviceName, time, type Sink, type Timing } from './gateway/workload.ts'
@@ -15,22 +17,25 @@ const SERVICES = 100
 const LANES = 64
 const STORED = 1_000
 const STORED_ITEMS = 10
+const PLOTTED = [10, 100, 1_000, 10_000]
 
 type Contender = 'lmdb' | 'log' | 'sqlite' | 'bare'
 
-export const run = async (): Promise<Figure[]> => {
+export const run = async (options: RunOptions): Promise<Figure[]> => {
 	const directory = await mkdtemp(
 		join(process.env['REMOTE_TERM_BENCH_DIRECTORY'] ?? tmpdir(), 'remote-term-bench-'),
 	)
 	if (!hasSqlite())
 		console.error(`  Node ${process.version} has no node:sqlite, which is skipped as a baseline`)
 	try {
-		return [
+		const figures = [
 			...(await overHttp(directory)),
 			...(await pushes(directory)),
 			...(await stored(directory)),
 			...(await reads(directory)),
 		]
+		if (options.plot) await draw(directory)
+		return figures
 	} finally {
 		await rm(directory, { recursive: true, force: true })
 	}
@@ -152,8 +157,10 @@ const overHttp = async (directory: string): Promise<Figure[]> => {
 	]
 }
 
-const fill = async (sink: Sink): Promise<void> => {
-	const all = Array.from({ length: STORED }, (_, service) => sink.push(pushOf(service, 1, STORED_ITEMS)))
+const fill = async (sink: Sink, to = STORED, from = 0): Promise<void> => {
+	const all = Array.from({ length: to - from }, (_, index) => index + from).map(service =>
+		sink.push(pushOf(service, 1, STORED_ITEMS)),
+	)
 	await Promise.all(all)
 }
 
@@ -168,6 +175,40 @@ const stored = async (directory: string): Promise<Figure[]> => {
 		() => claim,
 		({ p99 }) => p99,
 		{},
+	)
+}
+
+const COLOURS: Readonly<Record<Contender, readonly [name: string, colour: string]>> = {
+	lmdb: ['LmdbConfigDb', '#26a'],
+	log: ['a log, unchecked', '#999'],
+	sqlite: ['node:sqlite, unchecked', '#b33'],
+	bare: ['a bare server, unchecked', '#3a3'],
+}
+
+/** Each number of services in a database of its own, filled to it before anything is measured. */
+const draw = async (directory: string): Promise<void> => {
+	const points = new Map<Contender, Array<[services: number, milliseconds: number]>>()
+	for (const services of PLOTTED) {
+		const sinks = await contenders(await folder(directory, `plot-${services}`))
+		for (const sink of sinks.values()) {
+			for (let from = 0; from < services; from += STORED)
+				await fill(sink, Math.min(services, from + STORED), from)
+		}
+		for (const [name, { p99 }] of await compare(sinks, { services, lanes: 1 }, 2)) {
+			points.set(name, [...(points.get(name) ?? []), [services, p99 / 1_000]])
+		}
+		for (const sink of sinks.values()) await sink.close()
+	}
+	const path = fileURLToPath(new URL('../../docs/plots/', import.meta.url))
+	await mkdir(path, { recursive: true })
+	await writeFile(
+		join(path, 'gateway-push.svg'),
+		plot(
+			'p99 of a durable push, one at a time',
+			'services stored',
+			'ms',
+			[...points].map(([name, all]) => ({ name: COLOURS[name][0], colour: COLOURS[name][1], points: all })),
+		),
 	)
 }
 

@@ -16,6 +16,7 @@ const benchmarks: Readonly<
 	table: () => import('./table.ts'),
 	stream: () => import('./stream.ts'),
 	cluster: () => import('./cluster.ts'),
+	peers: () => import('./peers.ts'),
 }
 
 const { values, positionals } = parseArgs({

@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 import { median, type Figure, type RunOptions } from './measure.ts'
 import type { Measurements, MemoryResult, RefreshResult } from './table/child.ts'
 import { writeCities, writeProducts, type Origin } from './table/data.ts'
-import { plot } from './table/plot.ts'
+import { plot } from './plot.ts'
 import type { ReaderMemory } from './table/reader.ts'
 
 const MiB = 2 ** 20

@@ -2,6 +2,7 @@ import { supportedEncodings } from '#inflate'
 import type { Dispatcher } from 'undici'
 import { RemoteTermError } from '../lib/core/errors.ts'
 import type { Encoding } from '../lib/core/fetcher.ts'
+import { parseHttpUrl, refusedUrl } from '../lib/core/http-url.ts'
 import {
 	bool,
 	invalid,
@@ -182,25 +183,15 @@ export const contradiction = (sources: readonly string[]): RemoteTermError =>
 		`Expected only one of ${sources.join(' and ')}, got ${sources.length}`,
 	)
 
-/** Never quotes what it was given: a URL that cannot be parsed can hold a password all the same. */
 const parseUrl = (given: unknown): { url: URL; basic: string | undefined } => {
-	const refuse = (found: string): RemoteTermError =>
-		new RemoteTermError('INVALID_OPTION', `Expected \`url\` to be an http: or https: URL, got ${found}`)
-	if (typeof given !== 'string' && !(given instanceof URL)) throw invalid('url', 'a string or URL', given)
-	let url: URL
-	try {
-		url = new URL(given)
-	} catch {
-		throw refuse('something that is no absolute URL')
-	}
-	if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuse(`one of ${url.protocol}`)
+	const url = parseHttpUrl(given)
 	let basic: string | undefined
 	if (url.username !== '' || url.password !== '') {
 		let pair: string
 		try {
 			pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`
 		} catch {
-			throw refuse('one whose user or password is not percent-encoded UTF-8')
+			throw refusedUrl('one whose user or password is not percent-encoded UTF-8')
 		}
 		basic = `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(pair)))}`
 	}

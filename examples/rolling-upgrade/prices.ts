@@ -1,5 +1,4 @@
-import type { Peer } from '../../lib/core/transport.ts'
-import type { PublisherModule, Subscriptions } from '../../lib/publisher/index.ts'
+import type { Peer, PublisherModule, Subscriptions } from 'remote-term/publisher'
 
 /** Version 1 knew one currency: `{ tea: 3 }` is three euros. */
 export type Prices1 = Readonly<Record<string, number>>
@@ -76,7 +75,7 @@ abstract class Shop<Price> {
 		after: Readonly<Record<string, Price>>,
 	): Readonly<Record<string, Price | null>> {
 		const now = this.readAll<never>(after)
-		const gone = Object.keys(before).filter(item => !(item in now))
+		const gone = Object.keys(before).filter(item => !Object.hasOwn(now, item))
 		const news = Object.entries(now).filter(
 			([item, price]) => JSON.stringify(price) !== JSON.stringify(before[item]),
 		)
@@ -85,7 +84,7 @@ abstract class Shop<Price> {
 
 	/** The shops that sell an item. */
 	newSubscription(item: string, view: Shops<Readonly<Record<string, Price>>>): readonly string[] {
-		return [...view].filter(([, prices]) => item in prices).map(([shop]) => shop)
+		return [...view].filter(([, prices]) => Object.hasOwn(prices, item)).map(([shop]) => shop)
 	}
 }
 

@@ -1,3 +1,8 @@
+export { AutoConfigPublisher, type StreamRequestOptions } from './publisher.ts'
+export type { AutoConfigPublisherOptions, PublisherStatus } from './publisher/options.ts'
+export type { StreamEnd } from './publisher/subscriber.ts'
+export type { StreamView } from './publisher/view.ts'
+export { relayedItems, relayStream, type RelayedItem } from './relay.ts'
 export { StreamManager, type StartResult } from './stream-manager.ts'
 export type {
 	CommonStreamOptions,

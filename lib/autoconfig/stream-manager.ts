@@ -42,6 +42,7 @@ export class StreamManager<Item = EnvironmentParams> {
 	#settle: (result: StartResult) => void = () => {}
 	#first: StartResult | undefined
 	#hasPut = false
+	#isApplying = false
 	#closed: Promise<void> | undefined
 
 	/** Does not connect. @throws `INVALID_OPTION` */
@@ -107,6 +108,11 @@ export class StreamManager<Item = EnvironmentParams> {
 	/** Whether there is a complete configuration, be it that of the stream or the last good one. */
 	get isReady(): boolean {
 		return this.#first !== undefined && this.#first.source !== 'none'
+	}
+
+	/** Whether a complete configuration is being told just now, so that what is in force is partly the one before. */
+	get isApplying(): boolean {
+		return this.#isApplying
 	}
 
 	/** The items that could not be used, by path, with the reason. */
@@ -233,14 +239,15 @@ export class StreamManager<Item = EnvironmentParams> {
 
 	async #put(data: string): Promise<void> {
 		const message = await parsePut(data, this.#names, this.#names[0]!, pause)
-		if (message.type === 'ignored') {
-			this.#ignore(message.level, message.reason)
-			return
-		}
+		if (message.type === 'ignored') return this.#ignore(message.level, message.reason)
 		const isFirst = !this.#hasPut
-		const received = await this.#configuration.put(message, () => {
+		const onParsed = (): void => {
 			this.#status.delivered()
 			this.#hasPut = true
+			this.#isApplying = true
+		}
+		const received = await this.#configuration.put(message, onParsed).finally(() => {
+			this.#isApplying = false
 		})
 		if (received !== undefined && (isFirst || hasChanged(received))) this.#lastGood?.changed()
 		await this.#tellRefused()
@@ -250,10 +257,7 @@ export class StreamManager<Item = EnvironmentParams> {
 
 	async #change(type: 'patch' | 'delete', data: string): Promise<void> {
 		const message = type === 'patch' ? parsePatch(data, this.#names) : parseDelete(data, this.#names)
-		if (message.type === 'ignored') {
-			this.#ignore(message.level, message.reason)
-			return
-		}
+		if (message.type === 'ignored') return this.#ignore(message.level, message.reason)
 		const refusedBefore = this.#configuration.refused.size
 		if (message.type === 'delete') this.#status.delivered()
 		const changed = await (message.type === 'patch'

@@ -5,6 +5,7 @@ import { CODECS } from './codecs.ts'
 import { exitCodeOfSignal, type ExitCode } from './exit-codes.ts'
 import { describeFailure, exitCodeOfFailure, type FailureContext } from './failure.ts'
 import type { GetOptions } from './get.ts'
+import { addFleetCommand } from './fleet-command.ts'
 import { addGatewayCommands } from './gateway-commands.ts'
 import {
 	GET_DESCRIPTION,
@@ -124,6 +125,7 @@ const createProgram = (execute: Execute, executeCommand: ExecuteCommand, io: Io)
 		)
 	addSigningCommands(program, executeCommand)
 	addGatewayCommands(program, executeCommand, io)
+	addFleetCommand(program, executeCommand, io)
 	return program
 }
 

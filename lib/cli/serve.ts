@@ -6,7 +6,7 @@ import type { FunConfig } from '../config/fun-config.ts'
 import type { ServiceConfig } from '../config/push-config.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { LogFields, Logger } from '../core/logger.ts'
-import type { TokenSource, TokenSpec } from '../gateway/index.ts'
+import type { StreamingOptions, TokenSource, TokenSpec } from '../gateway/index.ts'
 import { createGateway, readTokenFile } from '../gateway/index.ts'
 import type { Settings } from '../gateway/settings/schema.ts'
 import { readSettings, shownSettings, type SettingsFlag } from '../gateway/settings/settings.ts'
@@ -112,12 +112,25 @@ const optionsOf = (settings: Settings): Omit<Parameters<typeof createGateway<Fun
 		limits,
 		pull,
 		rateLimit,
+		stream,
 		timeouts,
 		trustedProxies,
 	} = settings
 	return {
 		...{ allowAnonymous, basePath, failedAuthentications, limits, pull, rateLimit, timeouts, trustedProxies },
+		stream: streamOf(stream),
 		tokens: tokensOf(settings),
+	}
+}
+
+const streamOf = (stream: Settings['stream']): StreamingOptions | false => {
+	if (stream === false) return false
+	const { upstream, ...rest } = stream
+	if (upstream === undefined) return rest
+	const { lastGood, ...where } = upstream
+	return {
+		...rest,
+		upstream: { ...where, ...(lastGood !== undefined && { lastGood: { directory: lastGood } }) },
 	}
 }
 

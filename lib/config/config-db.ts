@@ -7,7 +7,7 @@ export interface ConfigItem {
 	readonly requestType: string
 	/** A semantic version. `0.0.0`, the default, is lower than all others. */
 	readonly version: string
-	/** What the service itself wishes. An operator's `setDisabled` outweighs it, whatever is pushed later. */
+	/** What the service itself wishes. An operator's `setDisabled` outweighs it. */
 	readonly disabled?: boolean | undefined
 }
 
@@ -33,6 +33,13 @@ export interface ServiceRecord<Pull extends PullTarget = PullTarget> {
 	/** The nodes that serve this service: URLs or names. */
 	readonly nodes: readonly string[]
 	readonly pull?: Pull | undefined
+	/** When the source of a pull published it, in milliseconds since the Unix epoch, where it has said so. */
+	readonly publishedAt?: number | undefined
+	/**
+	 * The version that was pulled last. It outlasts pushes: a source that still has it has nothing new, also where a push
+	 * has replaced it, and also after a restart.
+	 */
+	readonly pulledVersion?: string | undefined
 }
 
 /** Where nothing is found it is said why: an operator's `disable` is no absence. */
@@ -54,6 +61,7 @@ export interface ServiceCommit<Item extends ConfigItem, Pull extends PullTarget 
 	readonly source: 'push' | 'pull'
 	readonly nodes: readonly string[]
 	readonly pull?: Pull | undefined
+	readonly publishedAt?: number | undefined
 	/** Unique by `requestType` and `version`. */
 	readonly items: readonly Item[]
 	/** The revision that this was decided upon; 0 where the service was unknown. Another one is `CONFLICT`. */
@@ -115,7 +123,10 @@ export interface ConfigDb<Item extends ConfigItem, Pull extends PullTarget = Pul
 	commit(commit: ServiceCommit<Item, Pull>): Promise<ConfigChange<Pull>>
 	/** Items, record, pull registration and operator's flags. `undefined` where the service was unknown. */
 	delete(service: string): Promise<ConfigChange<Pull> | undefined>
-	/** Sticky: whatever is pushed or pulled later, it stays as the operator wants it. `not_found` where there is no such item. */
+	/**
+	 * The operator's word. `true` is sticky: no push, no pull, no item that goes and comes back changes it. `false` takes it
+	 * back; where the item itself wishes to be disabled it is sticky, too. `not_found` where there is no such item.
+	 */
 	setDisabled(
 		service: string,
 		item: ItemRef,

@@ -1,3 +1,4 @@
+import { reasonOf } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { ConfigDb, ConfigItem, ServiceRecord } from './config-db.ts'
 import { isDowngrade } from './item-version.ts'
@@ -12,7 +13,11 @@ export interface Candidate<Item> {
 	readonly items: readonly Item[]
 	readonly nodes: readonly string[]
 	readonly pull: ServiceConfig | undefined
+	readonly publishedAt?: number | undefined
 }
+
+/** It may depend on what is stored: asked again with each decision. */
+export type CandidateFor<Item> = (record: ServiceRecord<ServiceConfig> | undefined) => Candidate<Item>
 
 /** What to do with a candidate, given what is stored. Throws what it is refused with. */
 export type Decide<Item> = (
@@ -38,17 +43,24 @@ const MAX_DECISIONS = 8
  * Decides and stores. Where another gateway was faster, the decision rests on what is no longer true: it is made again,
  * a bounded number of times. Not where the caller has said what its candidate rests on.
  *
- * @throws `CONFLICT`, `DATABASE_FAILED`, and what `decide` throws
+ * @param signal when it is aborted nothing is stored any more; what is being stored is not interrupted
+ * @throws `CONFLICT`, `DATABASE_FAILED`, the signal's reason, and what `decide` throws
  */
 export const storeCandidate = async <Item extends ConfigItem>(
 	db: ConfigDb<Item, ServiceConfig>,
-	candidate: Candidate<Item>,
+	service: string,
+	candidateFor: CandidateFor<Item>,
 	decide: Decide<Item>,
-	expectedRevision?: number,
+	{
+		expectedRevision,
+		signal,
+	}: { readonly expectedRevision?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<PushOutcome> => {
-	const { service, configVersion } = candidate
 	for (let decisions = 1; ; decisions++) {
+		if (signal?.aborted) throw reasonOf(signal)
 		const record = db.service(service)
+		const candidate = candidateFor(record)
+		const { configVersion } = candidate
 		if (record !== undefined && decide(record, candidate) === 'skip') {
 			const { revision } = record
 			return { status: 'skipped', reason: 'version_matches', service, configVersion, revision }

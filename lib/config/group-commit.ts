@@ -1,18 +1,9 @@
 import { systemClock, type Clock } from '../core/clock.ts'
 import { asRemoteTermError, messageOf, RemoteTermError } from '../core/errors.ts'
 import { consoleLogger, safeLogger, type Logger } from '../core/logger.ts'
-import type {
-	ConfigChange,
-	ConfigDb,
-	ConfigItem,
-	ItemRef,
-	ListedItem,
-	Lookup,
-	PullTarget,
-	ServiceCommit,
-	ServiceRecord,
-} from './config-db.ts'
+import type { ConfigChange, ConfigDb, ConfigItem, ItemRef, PullTarget, ServiceCommit } from './config-db.ts'
 import { ConfigMirror } from './mirror.ts'
+import { MirrorReads } from './mirror-reads.ts'
 import { changeOf, committed, flagged, ServiceState, type Step, type StoredService } from './service-state.ts'
 
 /** What a `GroupCommitDb` keeps its services in. Called by one caller, one call at a time. */
@@ -75,10 +66,10 @@ class Working<Item extends ConfigItem, Pull extends PullTarget> {
  * the writes that come meanwhile are gathered for the next: many parallel writers share one sync, and a lone one does
  * not wait. Nothing is visible before it is stored; what could not be stored has changed nothing.
  */
-export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = PullTarget> implements ConfigDb<
-	Item,
-	Pull
-> {
+export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = PullTarget>
+	extends MirrorReads<Item, Pull>
+	implements ConfigDb<Item, Pull>
+{
 	readonly #store: ConfigStore<Item, Pull>
 	readonly #mirror: ConfigMirror<Item, Pull>
 	readonly #clock: Clock
@@ -93,38 +84,16 @@ export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = Pu
 		store: ConfigStore<Item, Pull>,
 		{ clock = systemClock, logger = consoleLogger }: GroupCommitOptions = {},
 	) {
+		const mirror = new ConfigMirror<Item, Pull>(safeLogger(logger))
+		super(mirror)
 		this.#store = store
 		this.#clock = clock
-		this.#mirror = new ConfigMirror(safeLogger(logger))
+		this.#mirror = mirror
 	}
 
 	open(): Promise<void> {
 		this.#opening ??= this.#open()
 		return this.#opening
-	}
-
-	get(service: string, requestType: string, version?: string): Lookup<Item> {
-		return this.#mirror.get(service, requestType, version)
-	}
-
-	getLatest(service: string, requestType: string): Lookup<Item> {
-		return this.#mirror.getLatest(service, requestType)
-	}
-
-	service(service: string): ServiceRecord<Pull> | undefined {
-		return this.#mirror.service(service)
-	}
-
-	services(): ReadonlyArray<ServiceRecord<Pull>> {
-		return this.#mirror.services()
-	}
-
-	items(service: string): ReadonlyArray<ListedItem<Item>> {
-		return this.#mirror.items(service)
-	}
-
-	get size(): number {
-		return this.#mirror.size
 	}
 
 	commit(commit: ServiceCommit<Item, Pull>): Promise<ConfigChange<Pull>> {
@@ -155,10 +124,6 @@ export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = Pu
 			if (typeof step === 'string') return { settle: () => resolve(step) }
 			return { step, settle: () => resolve('changed') }
 		})
-	}
-
-	watch(listener: (change: ConfigChange<Pull>) => void): Disposable {
-		return this.#mirror.watch(listener)
 	}
 
 	close(): Promise<void> {
@@ -242,7 +207,8 @@ export class GroupCommitDb<Item extends ConfigItem, Pull extends PullTarget = Pu
 				const { added, changed, removed } = decision.step.change
 				items += added.length + changed.length + removed.length
 			} catch (error) {
-				reject(error)
+				// Not before what it was refused for is true: it may be decided again, upon that.
+				decided.push({ settle: () => reject(error), reject })
 			}
 		}
 		this.#waiting.splice(0, taken)

@@ -2,7 +2,7 @@ import { Emitter } from '../core/events.ts'
 import type { Logger } from '../core/logger.ts'
 import { publishChange } from './channels.ts'
 import type { ConfigChange, ConfigItem, ListedItem, Lookup, PullTarget, ServiceRecord } from './config-db.ts'
-import { changeOf, type ServiceState, type Step } from './service-state.ts'
+import type { ServiceState, Step } from './service-state.ts'
 
 const NOT_FOUND = Object.freeze({ status: 'not_found' })
 const NO_ITEMS: readonly never[] = Object.freeze([])
@@ -67,20 +67,6 @@ export class ConfigMirror<Item extends ConfigItem, Pull extends PullTarget = Pul
 		this.#events.emit('change', change)
 	}
 
-	/**
-	 * Puts in place what another process has written, and tells what that has changed: for databases that learn of
-	 * states, not of steps. Nothing where it is as old as what is in place, or older.
-	 *
-	 * @param state `undefined` where the service was deleted
-	 * @param revision of the state, or of the deletion
-	 */
-	follow(service: string, state: ServiceState<Item, Pull> | undefined, revision: number): void {
-		const before = this.#states.get(service)
-		if (before !== undefined ? before.record.revision >= revision : state === undefined) return
-		const change = changeOf(kindOf(before, state), before, state, revision)
-		this.apply({ state, change })
-	}
-
 	/** Calls back in the order of the changes, one at a time. A listener that throws is logged, and harms nobody. */
 	watch(listener: (change: ConfigChange<Pull>) => void): Disposable {
 		const off = this.#events.on('change', listener)
@@ -98,16 +84,4 @@ export class ConfigMirror<Item extends ConfigItem, Pull extends PullTarget = Pul
 		else this.#states.set(service, state)
 		this.#records = undefined
 	}
-}
-
-const kindOf = (
-	before: ServiceState<ConfigItem> | undefined,
-	after: ServiceState<ConfigItem> | undefined,
-): ConfigChange['kind'] => {
-	if (after === undefined) return 'deleted'
-	if (before === undefined || before.record.committedAt !== after.record.committedAt) return 'committed'
-	// The same commit at another revision: an operator has said something in between.
-	const disabledIn = (state: ServiceState<ConfigItem>): number =>
-		state.items.filter(({ disabled }) => disabled).length
-	return disabledIn(after) >= disabledIn(before) ? 'disabled' : 'enabled'
 }

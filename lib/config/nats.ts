@@ -1,20 +1,11 @@
-import type { Timer } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
-import { asDatabaseError } from '../nats/errors.ts'
+import { TimeLimit } from '../core/time-limit.ts'
+import { asDatabaseError, isAmbiguous } from '../nats/errors.ts'
 import { NatsLink } from '../nats/link.ts'
 import { serversOf } from '../nats/options.ts'
-import type {
-	ConfigChange,
-	ConfigDb,
-	ConfigItem,
-	ItemRef,
-	ListedItem,
-	Lookup,
-	PullTarget,
-	ServiceCommit,
-	ServiceRecord,
-} from './config-db.ts'
+import type { ConfigChange, ConfigDb, ConfigItem, ItemRef, PullTarget, ServiceCommit } from './config-db.ts'
 import { ConfigMirror } from './mirror.ts'
+import { MirrorReads } from './mirror-reads.ts'
 import { NatsBucket } from './nats/bucket.ts'
 import { Generations } from './nats/generations.ts'
 import {
@@ -28,6 +19,9 @@ import { committed, flagged } from './service-state.ts'
 
 export type { NatsConfigDbOptions } from './nats/options.ts'
 export type { NatsOptions, NatsTlsOptions } from '../nats/options.ts'
+
+/** How often a connection may be lost while the database is read for the first time. */
+const OPEN_ATTEMPTS = 5
 
 /** What there is while the database is open. */
 interface Open<Item extends ConfigItem, Pull extends PullTarget> {
@@ -53,10 +47,10 @@ interface Open<Item extends ConfigItem, Pull extends PullTarget> {
  * - Acknowledged is what a majority of `replicas` servers has. A server itself flushes to its disk every two minutes
  *   unless it is set up otherwise: with one replica a power failure may lose what a SIGKILL does not.
  */
-export class NatsConfigDb<
-	Item extends ConfigItem = ConfigItem,
-	Pull extends PullTarget = PullTarget,
-> implements ConfigDb<Item, Pull> {
+export class NatsConfigDb<Item extends ConfigItem = ConfigItem, Pull extends PullTarget = PullTarget>
+	extends MirrorReads<Item, Pull>
+	implements ConfigDb<Item, Pull>
+{
 	readonly #settings: NatsConfigDbSettings
 	readonly #mirror: ConfigMirror<Item, Pull>
 	readonly #closing = new AbortController()
@@ -66,8 +60,11 @@ export class NatsConfigDb<
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: NatsConfigDbOptions = {}) {
-		this.#settings = parseNatsConfigDbOptions(options)
-		this.#mirror = new ConfigMirror(this.#settings.logger)
+		const settings = parseNatsConfigDbOptions(options)
+		const mirror = new ConfigMirror<Item, Pull>(settings.logger)
+		super(mirror)
+		this.#settings = settings
+		this.#mirror = mirror
 	}
 
 	/**
@@ -77,30 +74,6 @@ export class NatsConfigDb<
 	open(): Promise<void> {
 		this.#opening ??= this.#start()
 		return this.#opening
-	}
-
-	get(service: string, requestType: string, version?: string): Lookup<Item> {
-		return this.#mirror.get(service, requestType, version)
-	}
-
-	getLatest(service: string, requestType: string): Lookup<Item> {
-		return this.#mirror.getLatest(service, requestType)
-	}
-
-	service(service: string): ServiceRecord<Pull> | undefined {
-		return this.#mirror.service(service)
-	}
-
-	services(): ReadonlyArray<ServiceRecord<Pull>> {
-		return this.#mirror.services()
-	}
-
-	items(service: string): ReadonlyArray<ListedItem<Item>> {
-		return this.#mirror.items(service)
-	}
-
-	get size(): number {
-		return this.#mirror.size
 	}
 
 	/** Whether writes can succeed now, and changes of others arrive. */
@@ -140,10 +113,6 @@ export class NatsConfigDb<
 		})
 	}
 
-	watch(listener: (change: ConfigChange<Pull>) => void): Disposable {
-		return this.#mirror.watch(listener)
-	}
-
 	close(): Promise<void> {
 		this.#closed ??= this.#close()
 		return this.#closed
@@ -155,34 +124,52 @@ export class NatsConfigDb<
 
 	async #start(): Promise<void> {
 		if (this.#closed !== undefined) throw stopped()
-		const { nats, clock, logger, random, openTimeout } = this.#settings
+		const { nats, logger, random, openTimeout } = this.#settings
 		const what = `Cannot open the database at ${serversOf(nats)}`
 		const limit = this.#limit(openTimeout, what)
 		let link: NatsLink | undefined
-		let replica: NatsReplica<Item, Pull> | undefined
 		try {
 			const { signal } = limit
 			link = await NatsLink.open(nats, { owner: 'NatsConfigDb', logger, signal, random })
-			const bucket = await NatsBucket.open(link, this.#settings, { clock, logger, signal })
-			const generations = new Generations(bucket)
-			const soon = (): AbortSignal => this.#limit(this.#settings.timeout, 'NATS did not answer').signal
-			const mirror = this.#mirror
-			replica = new NatsReplica({ link, bucket, generations, mirror, clock, logger, limit: soon })
-			await replica.open(signal)
-			signal.throwIfAborted()
-			const writer = new NatsWriter({
-				...{ bucket, generations, replica, mirror, settings: this.#settings },
-				limit: (delay, about) => this.#limit(delay, about),
-			})
-			this.#open = { link, replica, writer }
-			writer.tidy()
+			for (let attempt = 1; ; attempt++) {
+				await link.whenConnected(signal)
+				try {
+					this.#open = await this.#read(link, signal)
+					break
+				} catch (error) {
+					// A connection that is lost meanwhile comes back, and then the same may go well.
+					const isOver = error instanceof RemoteTermError || !isAmbiguous(error) || signal.aborted
+					if (isOver || attempt === OPEN_ATTEMPTS) throw error
+				}
+			}
+			this.#open.writer.tidy()
 		} catch (error) {
-			await replica?.close()
 			await link?.close()
 			throw asDatabaseError(error, what)
 		} finally {
-			limit.timer[Symbol.dispose]()
+			limit[Symbol.dispose]()
 		}
+	}
+
+	/** The bucket, and all that is in it. */
+	async #read(link: NatsLink, signal: AbortSignal): Promise<Open<Item, Pull>> {
+		const settings = this.#settings
+		const { clock, logger } = settings
+		const mirror = this.#mirror
+		const bucket = await NatsBucket.open(link, settings, { clock, logger, signal })
+		const generations = new Generations(bucket)
+		const soon = (): AbortSignal => this.#limit(settings.timeout, 'NATS did not answer').signal
+		const replica = new NatsReplica({ link, bucket, generations, mirror, clock, logger, limit: soon })
+		try {
+			await replica.open(signal)
+			signal.throwIfAborted()
+		} catch (error) {
+			await replica.close()
+			throw error
+		}
+		const limit = (delay: number, about: string): TimeLimit => this.#limit(delay, about)
+		const writer = new NatsWriter({ bucket, generations, replica, mirror, settings, limit })
+		return { link, replica, writer }
 	}
 
 	async #close(): Promise<void> {
@@ -190,6 +177,9 @@ export class NatsConfigDb<
 			this.#closing.abort(stopped())
 			await this.#opening?.catch(() => {})
 		}
+		// Each write has its limit, but those that wait for one another add up.
+		using limit = this.#limit(this.#settings.timeout, 'The last writes were not done')
+		limit.signal.addEventListener('abort', () => this.#closing.abort(stopped()))
 		await this.#open?.writer.idle()
 		this.#closing.abort(stopped())
 		await this.#open?.writer.close()
@@ -206,14 +196,12 @@ export class NatsConfigDb<
 	}
 
 	/** Aborted after `delay` milliseconds, or when the database is closed. */
-	#limit(delay: number, what: string): { readonly signal: AbortSignal; readonly timer: Timer } {
-		const controller = new AbortController()
-		const timer = this.#settings.clock.timer(
-			delay,
-			() => controller.abort(new RemoteTermError('DATABASE_FAILED', `${what} within ${delay} ms`)),
-			{ background: true },
-		)
-		return { signal: AbortSignal.any([controller.signal, this.#closing.signal]), timer }
+	#limit(delay: number, what: string): TimeLimit {
+		return new TimeLimit(this.#settings.clock, delay, {
+			error: () => new RemoteTermError('DATABASE_FAILED', `${what} within ${delay} ms`),
+			outer: [this.#closing.signal],
+			background: true,
+		})
 	}
 }
 

@@ -1,5 +1,6 @@
 import { reasonOf, untilAborted, type Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 
 /**
  * The time that one pull has, from the moment when it is its turn, shared out among its attempts: none may use up what
@@ -7,29 +8,25 @@ import { RemoteTermError } from '../core/errors.ts'
  */
 export class PullLimit implements Disposable {
 	readonly #clock: Clock
-	readonly #controller = new AbortController()
 	readonly #deadline: number
-	readonly #end: () => void
+	readonly #limit: TimeLimit
 
 	constructor(clock: Clock, service: string, timeout: number, outer: AbortSignal) {
 		this.#clock = clock
 		this.#deadline = clock.monotonic() + timeout
-		const onAbort = (): void => this.#controller.abort(reasonOf(outer))
-		if (outer.aborted) onAbort()
-		outer.addEventListener('abort', onAbort, { once: true })
-		const timer = clock.timer(timeout, () => {
-			const message = `Expected the pull of ${service} to be over within ${timeout} ms (timeout)`
-			this.#controller.abort(new RemoteTermError('TIMEOUT', message))
+		this.#limit = new TimeLimit(clock, timeout, {
+			error: () =>
+				new RemoteTermError(
+					'TIMEOUT',
+					`Expected the pull of ${service} to be over within ${timeout} ms (timeout)`,
+				),
+			outer: [outer],
 		})
-		this.#end = () => {
-			timer[Symbol.dispose]()
-			outer.removeEventListener('abort', onAbort)
-		}
 	}
 
 	/** Aborted when the time is over, and when the pull is given up. */
 	get signal(): AbortSignal {
-		return this.#controller.signal
+		return this.#limit.signal
 	}
 
 	/**
@@ -54,6 +51,6 @@ export class PullLimit implements Disposable {
 	}
 
 	[Symbol.dispose](): void {
-		this.#end()
+		this.#limit[Symbol.dispose]()
 	}
 }

@@ -26,6 +26,8 @@ export interface RosterCrew {
 export class PullRoster {
 	readonly entries = new Map<string, RosterEntry>()
 	readonly notPulled = new Map<string, RemoteTermError>()
+	/** Not pulled any more by the operator's word, until a push or the operator says otherwise. */
+	readonly #withdrawn = new Set<string>()
 	readonly #settings: PullerSettings
 	readonly #crew: RosterCrew
 	readonly #ending = new Set<Promise<void>>()
@@ -39,6 +41,7 @@ export class PullRoster {
 	change({ kind, record, service }: ConfigChange<ServiceConfig>): void {
 		if (kind === 'deleted') {
 			this.notPulled.delete(service)
+			this.#withdrawn.delete(service)
 			this.drop(service)
 		} else if (kind === 'committed' && record !== undefined) this.register(record, record.source === 'push')
 	}
@@ -52,6 +55,8 @@ export class PullRoster {
 		const { logger, maxServices, policy } = this.#settings
 		const entry = this.entries.get(service)
 		if (entry?.by === 'operator') return
+		if (source === 'push') this.#withdrawn.delete(service)
+		else if (this.#withdrawn.has(service)) return
 		this.notPulled.delete(service)
 		if (pull === undefined) {
 			this.drop(service)
@@ -79,6 +84,7 @@ export class PullRoster {
 	/** What the operator wants pulled. */
 	follow(service: ServiceConfig): void {
 		this.notPulled.delete(service.service)
+		this.#withdrawn.delete(service.service)
 		this.replace(service, 'operator', { fresh: false, forced: false })
 	}
 
@@ -107,6 +113,14 @@ export class PullRoster {
 		this.entries.set(name, { by, pulled, nodes })
 		pulled.start()
 		return pulled
+	}
+
+	/** What the operator does not want pulled any more. A pull of it that is just being stored does not bring it back. */
+	withdraw(service: string): boolean {
+		this.notPulled.delete(service)
+		const wasThere = this.drop(service)
+		if (wasThere && this.#settings.db.service(service)?.pull !== undefined) this.#withdrawn.add(service)
+		return wasThere
 	}
 
 	/** Returns whether it was there. */

@@ -10,6 +10,7 @@ import {
 	type NotModified,
 	type Version,
 } from '../core/fetcher.ts'
+import type { ServiceRecord } from './config-db.ts'
 import { PullLimit } from './pull-limit.ts'
 import type { LateFetcher, PullNode } from './pull-nodes.ts'
 import { documentOf, versionOf, type PulledDocument } from './pulled-document.ts'
@@ -25,8 +26,8 @@ export interface PullSourceOptions {
 	readonly timeout: number
 	/** Milliseconds for which a node that failed is asked after the others. */
 	readonly recoverAfter: number
-	/** The version of what is stored for this service. */
-	readonly stored: () => string | undefined
+	/** What is stored for this service. */
+	readonly stored: () => Pick<ServiceRecord, 'configVersion' | 'pulledVersion'> | undefined
 	/** What is stored has just come: nobody need be asked the first time. */
 	readonly fresh: boolean
 	/** It is this pull's turn, and nodes will be asked. */
@@ -51,12 +52,18 @@ export const unmarked = (mark: Version): string => /^n:\d+\|([\s\S]*)$/.exec(mar
 export class PullSource implements Fetcher {
 	/** The stored version does not count until this has been pulled. */
 	forced = false
+	/** What the version target has said in this pull. */
+	told: string | undefined
+	/** When the answer of this pull was published, where its node has said so. */
+	publishedAt: number | undefined
 	readonly #options: PullSourceOptions
 	readonly #failedUntil = new Map<number, number>()
 	#fresh: boolean
 	#turn: Disposable | undefined
 	#limit: PullLimit | undefined
 	#answered: number | undefined
+	/** What the version target says, and the document does not. */
+	#doubted: string | undefined
 
 	constructor(options: PullSourceOptions) {
 		this.#options = options
@@ -89,9 +96,9 @@ export class PullSource implements Fetcher {
 		const { clock, onBegin, service, stored, timeout, turns } = this.#options
 		const fresh = this.#fresh
 		this.#fresh = false
-		this.#answered = undefined
+		this.#answered = this.told = this.publishedAt = undefined
 		const held = stored()
-		if (fresh && held !== undefined) return stillStored(held)
+		if (fresh && held !== undefined) return stillStored(held.configVersion)
 		const turn = await turns.take(context.signal)
 		this.over()
 		this.#turn = turn
@@ -104,17 +111,21 @@ export class PullSource implements Fetcher {
 		this.#limit = limit
 		const within = { ...context, signal: limit.signal }
 		const version = await this.#check(within, limit)
+		this.told = version
+		const isDoubted = version !== undefined && version === this.#doubted
 		if (version !== undefined && !this.forced) {
-			if (known === checkedMark(version)) return { notModified: true }
-			if (version === stored()) return stillStored(version)
+			if (known === checkedMark(version) && !isDoubted) return { notModified: true }
+			const { configVersion, pulledVersion } = stored() ?? {}
+			if (version === configVersion || (version === pulledVersion && !isDoubted)) return stillStored(version)
 		}
 		return this.#ofNodes(within, limit, async (node, inner, index) => {
 			const fetcher = await node.document.open(inner)
 			const answer = await ask(fetcher, knownTo(index, known), inner)
 			this.#answered = index
+			this.publishedAt = answer.publishedAt
 			if (isNotModified(answer)) return answer
 			const mark =
-				version !== undefined
+				version !== undefined && !isDoubted
 					? checkedMark(version)
 					: answer.version === undefined
 						? undefined
@@ -122,6 +133,14 @@ export class PullSource implements Fetcher {
 			if (isValue(answer)) return { ...answer, value: documentOf(answer.value), version: mark! }
 			return { ...answer, version: mark }
 		})
+	}
+
+	/**
+	 * The document says that it is another version than the one that was told, so that one has not been seen yet, and the
+	 * document is asked for until it is it: by a conditional request, where the node knows of those.
+	 */
+	doubt(): void {
+		this.#doubted = this.told
 	}
 
 	/** What the node that answered last sent is no document. Whether there is another one to be asked at once. */

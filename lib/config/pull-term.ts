@@ -1,8 +1,10 @@
 import { json } from '../codecs/json.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import type { Version } from '../core/fetcher.ts'
 import type { PutInfo } from '../term/events.ts'
 import type { RemoteTermOptions } from '../term/options.ts'
 import { RemoteTerm } from '../term/remote-term.ts'
+import { checkedOf } from './pull-source.ts'
 import { documentOf, type PulledDocument } from './pulled-document.ts'
 
 export type HandOver = (document: PulledDocument, info: PutInfo) => Promise<void>
@@ -32,6 +34,11 @@ export class PullTerm extends RemoteTerm<PulledDocument> {
 			`Expected ${this.name} to have at least one item, got an empty list, which deletes nothing`,
 			{ issues: [{ path: ['items'], message: 'Expected at least one item' }] },
 		)
+	}
+
+	/** A bare array keeps its bytes when its version target tells a new version, which is what is to be stored. */
+	protected override putsAgain(version: Version): boolean {
+		return checkedOf(version) !== undefined
 	}
 
 	protected override put(document: PulledDocument, info: PutInfo): Promise<void> {

@@ -42,7 +42,8 @@ export const versionOf = (text: string): string => {
 		const { configVersion, version } = value as { configVersion?: unknown; version?: unknown }
 		value = configVersion ?? version
 	} else if (typeof value !== 'string') value = trimmed
-	if (isVersionText(value)) return value
+	// The page of a proxy or of an error, whatever its status.
+	if (isVersionText(value) && !value.startsWith('<')) return value
 	throw shapeless(`a version, as JSON or as a line of at most ${LONGEST_VERSION} characters`, value)
 }
 

@@ -4,19 +4,15 @@ import type { Logger } from '../core/logger.ts'
 import type { Backoff } from '../term/backoff.ts'
 import type { PutInfo } from '../term/events.ts'
 import type { Health } from '../term/health.ts'
-import type { ServiceRecord } from './config-db.ts'
-import { isDowngrade } from './item-version.ts'
+import { baseRevision, refuseLagging, type Stored } from './pull-order.ts'
 import type { PullReceiver } from './puller-options.ts'
 import type { ServiceConfig } from './push-config.ts'
 import type { PullResult } from './puller-status.ts'
 import type { PullNode } from './pull-nodes.ts'
-import { checkedOf, PullSource, unmarked } from './pull-source.ts'
+import { PullSource, unmarked } from './pull-source.ts'
 import { PullTerm } from './pull-term.ts'
 import type { PulledDocument } from './pulled-document.ts'
 import type { Turns } from './turns.ts'
-
-/** What is in the database of a service. */
-export type Stored = Pick<ServiceRecord, 'configVersion' | 'revision' | 'source'>
 
 export interface PulledServiceOptions {
 	readonly service: ServiceConfig
@@ -64,7 +60,7 @@ export class PulledService {
 	readonly #options: PulledServiceOptions
 	readonly #source: PullSource
 	readonly #term: PullTerm
-	#began: { readonly wall: number; readonly monotonic: number; readonly revision: number } | undefined
+	#began: { readonly wall: number; readonly monotonic: number; readonly held: Stored | undefined } | undefined
 	#last: PullResult | undefined
 	#lastError: RemoteTermError | undefined
 	/** Items that the receiver has taken since this pull began. */
@@ -84,7 +80,7 @@ export class PulledService {
 			turns,
 			timeout,
 			recoverAfter: options.recoverAfter,
-			stored: () => stored()?.configVersion,
+			stored,
 			fresh,
 			onBegin: () => this.#begin(),
 		})
@@ -164,7 +160,7 @@ export class PulledService {
 	#begin(): void {
 		const { clock, onStart, stored } = this.#options
 		const wall = clock.now()
-		this.#began = { wall, monotonic: clock.monotonic(), revision: stored()?.revision ?? 0 }
+		this.#began = { wall, monotonic: clock.monotonic(), held: stored() }
 		this.#received = undefined
 		onStart(wall)
 	}
@@ -206,7 +202,7 @@ export class PulledService {
 		if (items === undefined) return
 		const { receiver, stored } = this.#options
 		const { service, nodes, versionTarget } = this.service
-		const checked = checkedOf(version)
+		const { answeredBy, forced, publishedAt, told: checked } = this.#source
 		const held = stored()
 		// Without an answer about the version, what comes is taken under the version that is known.
 		const keeps =
@@ -214,9 +210,13 @@ export class PulledService {
 				? held?.configVersion
 				: undefined
 		const configVersion = own ?? checked ?? keeps ?? unmarked(version!)
-		const { answeredBy, forced } = this.#source
+		if (own !== undefined && checked !== undefined && own !== checked) this.#source.doubt()
 		if (configVersion === held?.configVersion && keeps === undefined && !forced) return
-		if (held !== undefined && !forced) this.#refuseLagging(held, configVersion)
+		if (held !== undefined && !forced) {
+			// It has not moved since it was pulled; what has been pushed since is newer.
+			if (held.source === 'push' && configVersion === held.pulledVersion) return
+			refuseLagging(held, { service, configVersion, publishedAt, node: answeredBy })
+		}
 		if (signal.aborted) throw new RemoteTermError('STOPPED', `The pull of ${service} was given up`)
 		await receiver.receive({
 			service,
@@ -227,23 +227,11 @@ export class PulledService {
 			nodes: held === undefined ? nodes : undefined,
 			node: answeredBy?.label,
 			// What was pushed or deleted since this pull began is newer than what it brings.
-			expectedRevision: this.#began?.revision,
+			expectedRevision: baseRevision(this.#began?.held, held),
+			publishedAt,
+			signal,
 		})
 		this.#received = items.length
-	}
-
-	/**
-	 * The first node may take back what it has brought itself. A node that stands in for it lags behind rather than means
-	 * it; and so does one that has an older version than the service has pushed, as while a new version is rolled out.
-	 */
-	#refuseLagging(held: Stored, configVersion: string): void {
-		const { label = 'a node', standsIn = false } = this.#source.answeredBy ?? {}
-		if (!(standsIn || held.source === 'push') || !isDowngrade(held.configVersion, configVersion)) return
-		const because = standsIn ? 'stands in for another node' : 'has not got what was pushed'
-		throw new RemoteTermError(
-			'DOWNGRADE_REFUSED',
-			`${label} ${because} and lags behind: it has ${this.service.service} at ${configVersion}, and ${held.configVersion} is stored`,
-		)
 	}
 
 	#updated(count: number): PullResult {

@@ -118,8 +118,7 @@ export class ConfigPuller implements AsyncDisposable {
 	 * whether it was pulled.
 	 */
 	delete(service: string): boolean {
-		this.#roster.notPulled.delete(service)
-		return this.#wanted.delete(service) || this.#roster.drop(service)
+		return this.#wanted.delete(service) || this.#roster.withdraw(service)
 	}
 
 	/** The services that are pulled. */

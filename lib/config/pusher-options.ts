@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { systemClock, type Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import { parseHttpUrl, refusedUrl } from '../core/http-url.ts'
 import { consoleLogger, safeLogger, silentLogger, type Logger } from '../core/logger.ts'
 import {
 	fraction,
@@ -139,20 +140,10 @@ const parseBackoff = (option: string, given: Partial<Backoff>, usual: Backoff): 
 	return Object.freeze({ base: positive(`${option}.base`, base), cap: positive(`${option}.cap`, cap) })
 }
 
-/** Never quotes what it was given: a URL that cannot be parsed can hold a password all the same. */
 const parseUrl = (given: unknown): URL => {
-	const refuse = (found: string): RemoteTermError =>
-		new RemoteTermError('INVALID_OPTION', `Expected \`url\` to be an http: or https: URL, got ${found}`)
-	if (typeof given !== 'string' && !(given instanceof URL)) throw invalid('url', 'a string or URL', given)
-	let url: URL
-	try {
-		url = new URL(given)
-	} catch {
-		throw refuse('something that is no absolute URL')
-	}
-	if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuse(`one of ${url.protocol}`)
-	if (url.username !== '' || url.password !== '') throw refuse('one with a user in it; there is `token`')
-	if (url.search !== '') throw refuse('one with a query')
+	const url = parseHttpUrl(given)
+	if (url.username !== '' || url.password !== '') throw refusedUrl('one with a user in it; there is `token`')
+	if (url.search !== '') throw refusedUrl('one with a query')
 	url.hash = ''
 	if (!url.pathname.endsWith('/')) url.pathname += '/'
 	return url

@@ -75,6 +75,10 @@ export interface ReceivedConfig {
 	readonly node?: string | undefined
 	/** The revision that the pull began at, so that what was pushed meanwhile is `CONFLICT`. Default: whatever it is. */
 	readonly expectedRevision?: number | undefined
+	/** When its source published it, in milliseconds since the Unix epoch, where that is known. */
+	readonly publishedAt?: number | undefined
+	/** When it is aborted before this is being stored, nothing is. */
+	readonly signal?: AbortSignal | undefined
 }
 
 export interface ReceiverStatus {

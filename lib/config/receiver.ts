@@ -4,10 +4,11 @@ import { Emitter, type Listener } from '../core/events.ts'
 import { consoleLogger, safeLogger } from '../core/logger.ts'
 import { invalid, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
 import type { Schema } from '../core/standard-schema.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import { publishableError } from '../term/publishable-error.ts'
 import { pushChannels, type PushMessage } from './channels.ts'
 import type { ConfigDb, ConfigItem } from './config-db.ts'
-import { storeCandidate, unlessStored, type Candidate, type Decide } from './decision.ts'
+import { storeCandidate, unlessStored, type CandidateFor, type Decide } from './decision.ts'
 import { FailureLog } from './failures.ts'
 import { funConfig, type FunConfig } from './fun-config.ts'
 import { checkPush, type CheckedPush, type ItemPolicy } from './push-check.ts'
@@ -25,12 +26,10 @@ import {
 import { claimsOf, recordRejection } from './rejections.ts'
 import { ServiceQueue } from './service-queue.ts'
 
-interface Admission {
+interface Admission extends Pick<ReceivedConfig, 'node' | 'expectedRevision' | 'signal'> {
 	readonly config: unknown
 	readonly source: 'push' | 'pull'
 	readonly forced: boolean
-	readonly node?: string | undefined
-	readonly expectedRevision?: number | undefined
 }
 
 /**
@@ -104,7 +103,7 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 				const pull = toServiceConfig(envelope)
 				if (pull !== undefined) await this.#checkOrigin(pull)
 				const { service, configVersion, nodes } = envelope
-				return { service, configVersion, nodes, items, pull, source: 'push' }
+				return () => ({ service, configVersion, nodes, items, pull, source: 'push' })
 			},
 			force ? () => 'store' : unlessStored,
 		)
@@ -117,15 +116,20 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 	 * @throws like `push`
 	 */
 	async receive(received: ReceivedConfig): Promise<Extract<PushOutcome, { status: 'accepted' }>> {
-		const { service, configVersion, items, source, node, expectedRevision } = received
+		const { service, configVersion, source, node, expectedRevision, publishedAt, signal } = received
 		const outcome = await this.#admit(
-			{ config: received, source, forced: false, node, expectedRevision },
-			async signal => {
-				const record = this.#db.service(service)
-				const pull = received.pull ?? record?.pull
-				const nodes = received.nodes ?? record?.nodes ?? pull?.nodes
-				const checked = await this.#check({ service, nodes, configVersion, items }, signal)
-				return { service, configVersion, nodes: checked.envelope.nodes, items: checked.items, pull, source }
+			{ config: received, source, forced: false, node, expectedRevision, signal },
+			async limit => {
+				const { nodes: stored, pull } = this.#db.service(service) ?? {}
+				const nodes = received.nodes ?? stored ?? (received.pull ?? pull)?.nodes
+				const config = { service, nodes, configVersion, items: received.items }
+				const { envelope, items } = await this.#check(config, limit)
+				// What is not said stays as it is when this is stored, not as it was when it was checked.
+				return record => ({
+					...{ service, configVersion, items, source, publishedAt },
+					nodes: received.nodes ?? record?.nodes ?? envelope.nodes,
+					pull: received.pull ?? record?.pull,
+				})
 			},
 			() => 'store',
 		)
@@ -239,11 +243,11 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 	/** One push or pull, from its turn in the service's queue until everybody is told how it went. */
 	async #admit(
 		admission: Admission,
-		check: (signal: AbortSignal) => Promise<Candidate<Item>>,
+		check: (signal: AbortSignal) => Promise<CandidateFor<Item>>,
 		decide: Decide<Item>,
 	): Promise<PushOutcome> {
 		this.#refuseClosed()
-		const { config, source, forced, node, expectedRevision } = admission
+		const { config, source, forced, node } = admission
 		const startedAt = this.#clock.monotonic()
 		const claims = claimsOf(config)
 		const told = (): Omit<PushMessage, 'revision' | 'error'> => ({
@@ -251,8 +255,8 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 			...{ source, forced, durationMs: this.#clock.monotonic() - startedAt },
 		})
 		const work = async (): Promise<PushOutcome> => {
-			const candidate = await this.#limited(check)
-			return storeCandidate(this.#db, candidate, decide, expectedRevision)
+			const candidateFor = await this.#limited(check)
+			return storeCandidate(this.#db, claims.service!, candidateFor, decide, admission)
 		}
 		try {
 			// What has no name is refused by the check, and has no queue to wait in.
@@ -277,18 +281,12 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 
 	/** Checking runs code of the user's, which may never return. Storing is not interrupted: it has its own limits. */
 	async #limited<Result>(check: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
-		const limit = new AbortController()
-		const timer = this.#clock.timer(this.#timeout, () =>
-			limit.abort(
+		using limit = new TimeLimit(this.#clock, this.#timeout, {
+			error: () =>
 				new RemoteTermError('TIMEOUT', `The configuration was not checked within ${this.#timeout} ms`),
-			),
-		)
-		const signal = AbortSignal.any([limit.signal, this.#closing.signal])
-		try {
-			return await untilAborted(check(signal), signal)
-		} finally {
-			timer[Symbol.dispose]()
-		}
+			outer: [this.#closing.signal],
+		})
+		return await untilAborted(check(limit.signal), limit.signal)
 	}
 
 	#tell(how: keyof typeof pushChannels, message: PushMessage): void {

@@ -41,7 +41,9 @@ export class ServiceQueue {
 					this.#running--
 					this.#next(service)
 				}
-				void work().then(resolve, reject).finally(done)
+				// In an async function, so that what throws at once is a rejection, too, and its turn ends.
+				const running = (async () => work())()
+				void running.then(resolve, reject).finally(done)
 			}
 			const queue = this.#queues.get(service)
 			if (queue === undefined) {

@@ -107,7 +107,7 @@ export const committed = <Item extends ConfigItem, Pull extends PullTarget>(
 	revision: number,
 	now: number,
 ): { readonly state: ServiceState<Item, Pull>; readonly change: ConfigChange<Pull> } => {
-	const { service, configVersion, source, nodes, pull, items, expectedRevision } = commit
+	const { service, configVersion, source, nodes, pull, publishedAt, items, expectedRevision } = commit
 	const found = current?.record.revision ?? 0
 	if (found !== expectedRevision) {
 		throw new RemoteTermError(
@@ -116,15 +116,21 @@ export const committed = <Item extends ConfigItem, Pull extends PullTarget>(
 		)
 	}
 	checkItems(service, items)
+	const pulledVersion = source === 'pull' ? configVersion : current?.record.pulledVersion
 	const record: ServiceRecord<Pull> = {
 		...{ service, configVersion, revision, source, committedAt: now, nodes },
 		...(pull !== undefined && { pull }),
+		...(publishedAt !== undefined && { publishedAt }),
+		...(pulledVersion !== undefined && { pulledVersion }),
 	}
 	const state = new ServiceState<Item, Pull>({ record, items, flags: keptFlags(current, items) })
 	return { state, change: changeOf('committed', current, state) }
 }
 
-/** The state after an operator's word; `undefined` where there is no such item, the same state where nothing changes. */
+/**
+ * The state after an operator's word. `disable` is kept, also of an item that wishes the same: its next version may wish
+ * otherwise. `enable` takes it back, and is kept where it outweighs what the item itself wishes.
+ */
 export const flagged = <Item extends ConfigItem, Pull extends PullTarget>(
 	current: ServiceState<Item, Pull> | undefined,
 	{ requestType, version }: ItemRef,
@@ -134,10 +140,11 @@ export const flagged = <Item extends ConfigItem, Pull extends PullTarget>(
 		({ item }) => item.requestType === requestType && item.version === version,
 	)
 	if (current === undefined || listed === undefined) return 'not_found'
-	if (listed.disabled === disabled) return 'unchanged'
 	const { record, items, flags } = current.stored
-	const others = flags.filter(flag => flag[0] !== requestType || flag[1] !== version)
-	// Where the item wishes the same there is nothing to outweigh, save that `disable` shall outlast that wish.
+	const isOfItem = (flag: Flag): boolean => flag[0] === requestType && flag[1] === version
+	const said = flags.find(isOfItem)?.[2]
+	if (said === disabled || (!disabled && !listed.disabled)) return 'unchanged'
+	const others = flags.filter(flag => !isOfItem(flag))
 	const needed = disabled || listed.item.disabled === true
 	const state = new ServiceState<Item, Pull>({
 		record: { ...record, revision: record.revision + 1 },

@@ -7,7 +7,7 @@ import { Refusal } from './problem.ts'
 import { RateLimit, rateLimitHeaders, type Allowance, type RateLimitOptions } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import type { Strangers } from './strangers.ts'
-import { bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
+import { bareTokenOf, bearerOf, isFor, SCOPES, type Identity, type TokenRing } from './tokens.ts'
 
 /**
  * What may be done without a token. `loopback`: everything, by whoever connects from this machine and asks for it by a
@@ -62,13 +62,13 @@ export class Admission {
 
 	/** @throws `Refusal`: 401, 403 or 429. The body has not been looked at. */
 	admit(
-		{ scopes }: Route,
+		{ scopes, bareToken = false }: Route,
 		request: Request,
 		service: string | undefined,
 		address: string | undefined,
 	): Admitted {
 		if (scopes.length === 0) return { identity: undefined, headers: {} }
-		const identity = this.#identify(request, address, service)
+		const identity = this.#identify(request, address, service, bareToken)
 		const headers = this.#limit(identity)
 		const forbid = (): void => this.#forbidden(request, identity, service, address)
 		if (!scopes.some(scope => identity.scopes.has(scope))) {
@@ -89,6 +89,21 @@ export class Admission {
 		return { identity, headers }
 	}
 
+	/**
+	 * Whether what was let in would be let in again, for answers that take long. Whoever needed no token needs none.
+	 *
+	 * @param header `Authorization`, as it was
+	 */
+	stillAdmits({ scopes, bareToken = false }: Route, header: string | null, before: Identity): boolean {
+		if (header === null) return before === ANONYMOUS
+		const identity = this.#options.tokens.identify((bareToken ? bareTokenOf(header) : bearerOf(header)) ?? '')
+		return (
+			identity !== undefined &&
+			scopes.some(scope => identity.scopes.has(scope)) &&
+			JSON.stringify(identity.services) === JSON.stringify(before.services)
+		)
+	}
+
 	/** A write that was not even looked at is a line of the audit log, as every other one is. The rate limit bounds them. */
 	#forbidden({ method }: Request, { name }: Identity, service: string | undefined, address?: string): void {
 		if (method === 'GET' || method === 'HEAD') return
@@ -99,13 +114,19 @@ export class Admission {
 		})
 	}
 
-	#identify(request: Request, address: string | undefined, service: string | undefined): Identity {
+	#identify(
+		request: Request,
+		address: string | undefined,
+		service: string | undefined,
+		bareToken: boolean,
+	): Identity {
 		const { tokens, metrics, strangers } = this.#options
 		if (this.#mayBeAnonymous(request, address)) return ANONYMOUS
 		const key = address === undefined ? undefined : addressKey(address)
 		if (key !== undefined && this.#failures?.peek(key).allowed === false)
 			throw this.#tooMany('address', this.#failures, this.#failures.peek(key), 'Too many wrong tokens')
-		const presented = bearerOf(request.headers.get('authorization'))
+		const header = request.headers.get('authorization')
+		const presented = bareToken ? bareTokenOf(header) : bearerOf(header)
 		const identity = presented === undefined ? undefined : tokens.identify(presented)
 		if (identity !== undefined) return identity
 		metrics.unauthenticated()

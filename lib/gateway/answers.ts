@@ -57,6 +57,23 @@ const gateway = z.object({
 	connections: count,
 })
 
+const stream = z.object({
+	state: z.enum(['starting', 'serving', 'closed']),
+	stateSince: moment,
+	items: count,
+	clients: count.describe('Streams that are open'),
+	lastChangeAt: moment.optional(),
+	upstream: z
+		.object({
+			state: z.enum(['INITIALIZING', 'VALID', 'INTERRUPTED', 'OFF']),
+			stateSince: moment,
+			lastEventAt: moment.optional(),
+			lastError: fault.optional().describe('Stays after the recovery'),
+		})
+		.optional()
+		.describe('The stream that is passed on'),
+})
+
 const answers = {
 	Service: service,
 	Services: z.object({ services: z.record(z.string(), service) }),
@@ -99,6 +116,7 @@ const answers = {
 		services: z.array(service),
 		pulls: z.array(pull),
 		failures: z.array(failure),
+		stream: stream.optional(),
 	}),
 	Health: z.object({ status: z.literal('ok') }),
 	Readiness: z.object({
@@ -112,6 +130,7 @@ export type AnswerName = keyof typeof answers
 export type Answer<Name extends AnswerName> = z.input<(typeof answers)[Name]>
 export type ServiceAnswer = Answer<'Service'>
 export type FailureAnswer = z.input<typeof failure>
+export type StreamAnswer = z.input<typeof stream>
 export type PullAnswer = z.input<typeof pull>
 
 const jsonSchemaOf = (schema: z.ZodType): JsonSchema => {

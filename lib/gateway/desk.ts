@@ -9,12 +9,15 @@ import type { GatewayMetrics } from './gateway-metrics.ts'
 import { packageVersion } from './package-version.ts'
 import type { Pulls } from './pulls.ts'
 import type { Call } from './route.ts'
+import type { Streaming } from './stream/streaming.ts'
 
 /** What the gateway's routes stand on. */
 export interface Desk<Item extends ConfigItem> {
 	readonly db: ConfigDb<Item, ServiceConfig>
 	readonly receiver: ConfigReceiver<Item>
 	readonly metrics: GatewayMetrics
+	/** `undefined`: none is served. */
+	readonly streaming: Streaming<Item> | undefined
 	/** Whether there are some who need no token. */
 	readonly anonymous: boolean
 	/** Whether the database has been opened. */
@@ -51,6 +54,7 @@ export interface DeskParts<Item extends ConfigItem> {
 	readonly receiver: ConfigReceiver<Item>
 	readonly pulls: Pulls
 	readonly metrics: GatewayMetrics
+	readonly streaming: Streaming<Item> | undefined
 	readonly life: Lifecycle
 	readonly anonymous: boolean
 	readonly audit: Audit
@@ -61,9 +65,9 @@ export interface DeskParts<Item extends ConfigItem> {
 }
 
 export const makeDesk = <Item extends ConfigItem>(parts: DeskParts<Item>): Desk<Item> => {
-	const { db, receiver, pulls, metrics, life, anonymous, audit, clock } = parts
+	const { db, receiver, pulls, metrics, streaming, life, anonymous, audit, clock } = parts
 	return {
-		...{ db, receiver, metrics, anonymous },
+		...{ db, receiver, metrics, streaming, anonymous },
 		isOpen: () => life.startedAt !== undefined,
 		record: ({ identity, address }, entry) =>
 			audit({ at: clock.now(), who: identity?.name ?? 'anonymous', address, ...entry }),
@@ -94,6 +98,7 @@ export const makeDesk = <Item extends ConfigItem>(parts: DeskParts<Item>): Desk<
 				connections: parts.connections(),
 				inFlight: parts.inFlight(),
 				bodies: parts.bodies(),
+				stream: streaming?.readings,
 				ready: life.readiness(pulls).status === 'ready',
 			}),
 	}

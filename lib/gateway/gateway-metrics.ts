@@ -1,8 +1,10 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks'
+import type { PublisherStatus } from '../autoconfig/index.ts'
 import { renderFamily, type Family, type Sample } from '../metrics/exposition.ts'
 import { bounded, Histogram, Numbers } from '../metrics/instruments.ts'
 import { createMetrics, type Metrics } from '../metrics/metrics.ts'
 import { GATEWAY_FAMILIES } from './gateway-families.ts'
+import { streamSamples } from './stream/stream-families.ts'
 
 /** What is read at the moment of a scrape. */
 export interface GatewayReadings {
@@ -13,6 +15,8 @@ export interface GatewayReadings {
 	readonly connections: number
 	readonly inFlight: number
 	readonly bodies: number
+	/** `undefined`: no stream is served. */
+	readonly stream: PublisherStatus | undefined
 	readonly ready: boolean
 }
 
@@ -80,6 +84,7 @@ export class GatewayMetrics {
 			[GATEWAY_FAMILIES.bodies, one(readings.bodies)],
 			[GATEWAY_FAMILIES.ready, one(Number(readings.ready))],
 			[GATEWAY_FAMILIES.loopDelay, this.#loopDelay()],
+			...(readings.stream === undefined ? [] : streamSamples(readings.stream)),
 		]
 		const counted = [
 			this.#requests,

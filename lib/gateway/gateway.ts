@@ -19,6 +19,7 @@ import { pullPolicyOf, Pulls } from './pulls.ts'
 import { RouteTable } from './route-table.ts'
 import { Router } from './router.ts'
 import type { JsonSchema } from './route.ts'
+import { Streaming } from './stream/streaming.ts'
 import { Strangers } from './strangers.ts'
 import { TokenWatch } from './token-watch.ts'
 import type { TokenSpec } from './tokens.ts'
@@ -34,6 +35,8 @@ export interface ListenOptions {
 export interface FetchInfo {
 	/** The client's address, for the bound on wrong tokens and for the audit log. */
 	readonly address?: string | undefined
+	/** Breaks the client's connection, for streams whose client does not read. */
+	readonly abort?: (() => void) | undefined
 }
 
 /**
@@ -53,8 +56,14 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	readonly #strangers: Strangers
 	readonly #bodies: BodyReader
 	readonly #pulls: Pulls
+	readonly #streaming: Streaming<Item> | undefined
 	readonly #router: Router
 	readonly #document: JsonSchema
+	/**
+	 * What a request was copied from reaches its signal by a weak reference only: it must live for as long as its answer
+	 * is sent, or the route would not hear that the client has left.
+	 */
+	readonly #requests = new WeakMap<ReadableStream, Request>()
 	readonly #closing = new AbortController()
 	readonly #life = new Lifecycle()
 	#started: Promise<void> | undefined
@@ -97,8 +106,22 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		})
 		const audit = options.audit ?? auditTo(this.#logger)
 		this.#strangers = new Strangers(audit, clock)
+		const { stream = {} } = options
+		if (stream !== false)
+			this.#streaming = new Streaming(stream, {
+				...{ db, clock, random, logger: this.#logger, maxConnections: limits.maxConnections },
+			})
+		this.#tokens.onChange = () => this.#streaming?.publisher.recheck()
 		const desk = makeDesk<Item>({
-			...{ db, receiver: this.receiver, pulls: this.#pulls, metrics, life: this.#life, clock },
+			...{
+				db,
+				receiver: this.receiver,
+				pulls: this.#pulls,
+				metrics,
+				streaming: this.#streaming,
+				life: this.#life,
+				clock,
+			},
 			anonymous: anonymity !== false,
 			audit,
 			connections: () => this.#server?.connections ?? 0,
@@ -154,7 +177,8 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 			info.address,
 			this.#checked.trustedProxies,
 		)
-		const response = await this.#router.fetch(request, address)
+		const response = await this.#router.fetch(request, address, info.abort)
+		if (response.body !== null) this.#requests.set(response.body, request)
 		this.#onAnswered()
 		return response
 	}
@@ -226,6 +250,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		if (this.#closing.signal.aborted) throw new RemoteTermError('STOPPED', 'The gateway has been closed')
 		this.#life.state = 'open'
 		this.#life.startedAt = this.#clock.now()
+		this.#streaming?.start()
 		this.#pulls.start()
 	}
 
@@ -234,6 +259,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		this.#life.state = 'closing'
 		this.#closing.abort(new RemoteTermError('STOPPED', 'The gateway has been closed'))
 		this.#tokens.stop()
+		await this.#streaming?.close()
 		const { drain } = this.#checked.timeouts
 		await Promise.all([this.#server?.close(drain), this.#drain(drain)])
 		this.#strangers.close()

@@ -15,5 +15,12 @@ export type {
 	ParameterDocument,
 	Route,
 } from './route.ts'
+export {
+	publishConfigDb,
+	streamId,
+	type ConfigDbSourceOptions,
+	type StreamedItem,
+} from './stream/config-db-source.ts'
+export type { StreamingOptions, UpstreamOptions } from './stream/streaming.ts'
 export { readTokenFile } from './settings/token-file.ts'
 export type { Identity, Scope, TokenSpec } from './tokens.ts'

@@ -36,11 +36,17 @@ export type NodeListener = (incoming: IncomingMessage, outgoing: ServerResponse)
 
 /** What node:http, and whatever is built on it, calls for each request. */
 export const nodeListener = (
-	fetch: (request: Request, info: { readonly address: string | undefined }) => Promise<Response>,
+	fetch: (
+		request: Request,
+		info: { readonly address: string | undefined; readonly abort: () => void },
+	) => Promise<Response>,
 ): NodeListener => {
 	const listener = getRequestListener(
-		(request, { incoming }) =>
-			fetch(request, { address: (incoming as IncomingMessage).socket.remoteAddress }),
+		(request, { incoming, outgoing }) =>
+			fetch(request, {
+				address: (incoming as IncomingMessage).socket.remoteAddress,
+				abort: () => outgoing.destroy(),
+			}),
 		// The globals are the application's.
 		{ overrideGlobalObjects: false, errorHandler: malformed },
 	)

@@ -11,6 +11,7 @@ import type { Audit } from './audit.ts'
 import type { PullOptions } from './pulls.ts'
 import type { RateLimitOptions } from './rate-limit.ts'
 import type { JsonSchema, Route } from './route.ts'
+import type { StreamingOptions } from './stream/streaming.ts'
 import type { TokenSpec } from './tokens.ts'
 
 /** Tokens, or where to ask for them. Asked at the start, every few seconds, and by `reloadTokens`. */
@@ -80,6 +81,8 @@ export interface GatewayOptions<Item extends ConfigItem> {
 	readonly basePath?: string | undefined
 	/** Routes beside our own, behind the same tokens and limits. */
 	readonly routes?: readonly Route[] | undefined
+	/** How `/relay_auto_config` is served. `false`: it is not. */
+	readonly stream?: StreamingOptions | false | undefined
 	/** Told of every write. Default: a line of the logger's. */
 	readonly audit?: Audit | undefined
 	readonly clock?: Clock | undefined
@@ -123,7 +126,7 @@ export const checkOptions = <Item extends ConfigItem>(options: GatewayOptions<It
 	if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', options)
 	onlyKnownOptions('createGateway', options, [
 		...['db', 'tokens', 'allowAnonymous', 'schema', 'itemSchema', 'policy', 'pull', 'limits', 'timeouts'],
-		...['rateLimit', 'failedAuthentications', 'trustedProxies', 'basePath', 'routes', 'audit'],
+		...['rateLimit', 'failedAuthentications', 'trustedProxies', 'basePath', 'routes', 'stream', 'audit'],
 		...['clock', 'random', 'logger'],
 	])
 	const { db, tokens = [], allowAnonymous = false, limits = {}, timeouts = {} } = options

@@ -6,6 +6,7 @@ import type { JsonSchema, Route } from './route.ts'
 import { itemRoutes } from './routes/items.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { serviceRoutes } from './routes/services.ts'
+import { streamRoutes } from './routes/stream.ts'
 import { SCOPES } from './tokens.ts'
 
 const METHODS = ['GET', 'PUT', 'POST', 'DELETE']
@@ -17,7 +18,12 @@ export class RouteTable<Item extends ConfigItem> {
 	/** @throws `INVALID_OPTION` */
 	constructor(desk: Desk<Item>, mounted: readonly Route[], document: () => JsonSchema) {
 		if (!Array.isArray(mounted)) throw invalid('routes', 'an array of routes', mounted)
-		const own = [...serviceRoutes(desk), ...itemRoutes(desk), ...operationRoutes(desk, document)]
+		const own = [
+			...serviceRoutes(desk),
+			...itemRoutes(desk),
+			...operationRoutes(desk, document),
+			...streamRoutes(desk.streaming),
+		]
 		const routes = [...own, ...(mounted as readonly Route[])]
 		const seen = new Set<string>()
 		for (const route of routes) {

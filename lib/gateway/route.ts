@@ -40,10 +40,14 @@ export interface Call {
 	readonly query: URLSearchParams
 	/** Who asks; a route without scopes is asked by nobody in particular. */
 	readonly identity: Identity | undefined
+	/** Whether the same request would still be let in, for answers that take long. */
+	readonly isAllowed: () => boolean
 	/** The client's address, where it is known. */
 	readonly address: string | undefined
 	/** The decoded body: read when it is asked for, and within the gateway's limits. */
 	readonly body: () => Promise<unknown>
+	/** Breaks the client's connection, where the server can do that. */
+	readonly abort: (() => void) | undefined
 	/** Aborted when the gateway begins to close: whoever streams ends its stream then. */
 	readonly closing: AbortSignal
 }
@@ -54,6 +58,8 @@ export interface Route {
 	readonly path: string
 	/** Any of these will do. None: no token is asked for. */
 	readonly scopes: readonly Scope[]
+	/** Whether the header `Authorization` may also be the token itself. */
+	readonly bareToken?: boolean
 	readonly operation: Operation
 	readonly handle: (call: Call) => Response | Promise<Response>
 }

@@ -21,6 +21,7 @@ export interface RouterOptions {
 
 interface Visit {
 	readonly address: string | undefined
+	readonly abort: (() => void) | undefined
 	/** The pattern of the route, once it is known. */
 	route: string
 }
@@ -38,7 +39,7 @@ export class Router {
 		for (const route of options.routes) {
 			app.on(route.method, patternOf(route.path), context => {
 				context.env.route = route.path
-				return this.#answer(route, context.req.raw, context.req.param(), context.env.address)
+				return this.#answer(route, context.req.raw, context.req.param(), context.env)
 			})
 		}
 		for (const [path, methods] of methodsByPath(options.routes)) {
@@ -62,9 +63,9 @@ export class Router {
 	}
 
 	/** Never rejects. */
-	async fetch(request: Request, address: string | undefined): Promise<Response> {
+	async fetch(request: Request, address: string | undefined, abort?: () => void): Promise<Response> {
 		const { clock, metrics } = this.#options
-		const visit: Visit = { address, route: '(none)' }
+		const visit: Visit = { address, abort, route: '(none)' }
 		const began = clock.monotonic()
 		this.#inFlight++
 		try {
@@ -81,15 +82,17 @@ export class Router {
 		route: Route,
 		request: Request,
 		params: Readonly<Record<string, string>>,
-		address: string | undefined,
+		{ address, abort }: Visit,
 	): Promise<Response> {
 		const { admission, bodies, closing } = this.#options
 		const { identity, headers } = admission.admit(route, request, params['service'], address)
 		try {
 			const query = new URL(request.url).searchParams
 			refuseUnknown(query, route)
+			const header = request.headers.get('authorization')
 			const response = await route.handle({
-				...{ request, params, query, identity, address, closing },
+				isAllowed: () => identity === undefined || admission.stillAdmits(route, header, identity),
+				...{ request, params, query, identity, address, abort, closing },
 				body: () => bodies.read(request),
 			})
 			for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)

@@ -10,6 +10,8 @@ import { TokenRing, type TokenSpec } from './tokens.ts'
  */
 export class TokenWatch {
 	readonly ring: TokenRing
+	/** Called when tokens have come, gone, or changed what they may. */
+	onChange = (): void => {}
 	readonly #source: TokenSource
 	readonly #interval: number
 	readonly #clock: Clock
@@ -37,7 +39,7 @@ export class TokenWatch {
 
 	/** @throws `INVALID_OPTION`, and the tokens stay as they were. */
 	replace(specs: readonly TokenSpec[]): void {
-		this.ring.replace(specs)
+		if (this.ring.replace(specs)) this.onChange()
 	}
 
 	/** Asks the source now. Never rejects. */
@@ -56,7 +58,7 @@ export class TokenWatch {
 	async #reload(): Promise<void> {
 		if (typeof this.#source !== 'function' || this.#stopped) return
 		try {
-			this.ring.replace(await this.#source())
+			this.replace(await this.#source())
 			if (this.#failing) this.#logger.info('The tokens can be read again')
 			this.#failing = false
 		} catch (error) {

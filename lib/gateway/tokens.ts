@@ -66,8 +66,12 @@ export class TokenRing {
 		return this.#entries.length
 	}
 
-	/** @throws `INVALID_OPTION`, and the tokens stay as they were. */
-	replace(specs: readonly TokenSpec[]): void {
+	/**
+	 * Returns whether anything is another now.
+	 *
+	 * @throws `INVALID_OPTION`, and the tokens stay as they were.
+	 */
+	replace(specs: readonly TokenSpec[]): boolean {
 		if (!Array.isArray(specs)) throw invalid('tokens', 'an array of tokens', specs)
 		if (specs.length > MAX_TOKENS) throw invalid('tokens', `${MAX_TOKENS} tokens at most`, specs)
 		const entries = (specs as readonly TokenSpec[]).map(entryOf)
@@ -78,7 +82,10 @@ export class TokenRing {
 				throw new RemoteTermError('INVALID_OPTION', `The token of '${identity.name}' is there twice`)
 			seen.add(key)
 		}
+		const before = this.#entries.map(printOf).sort()
 		this.#entries = entries
+		const after = entries.map(printOf).sort()
+		return before.length !== after.length || before.some((print, i) => print !== after[i])
 	}
 
 	identify(presented: string): Identity | undefined {
@@ -88,6 +95,9 @@ export class TokenRing {
 		return found
 	}
 }
+
+const printOf = ({ digest, identity: { name, scopes, services } }: Entry): string =>
+	JSON.stringify([digest.toString('hex'), name, [...scopes].sort(), services])
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
@@ -146,4 +156,11 @@ export const bearerOf = (header: string | null): string | undefined => {
 	if (header === null) return undefined
 	const [, token = ''] = /^bearer +([\x21-\x7e]+) *$/i.exec(header) ?? []
 	return token.length <= LONGEST_TOKEN ? token : ''
+}
+
+/** The same where the header may be the token itself, as clients of auto-configuration streams send it (SPEC §1.1). */
+export const bareTokenOf = (header: string | null): string | undefined => {
+	const bearer = bearerOf(header)
+	if (bearer !== '' || header === null) return bearer
+	return /^[\x21-\x7e]+$/.test(header) && header.length <= LONGEST_TOKEN ? header : ''
 }

@@ -56,7 +56,7 @@ export class Exchange implements ChannelListener<unknown> {
 			translator,
 			log: this.log,
 			acknowledgements: this.acknowledgements,
-			logger: settings.logger,
+			...{ logger: settings.logger, partBytes: settings.partBytes },
 			peers: this.#peers,
 			local: () => store.local,
 		})
@@ -185,7 +185,6 @@ export class Exchange implements ChannelListener<unknown> {
 				break
 			case 'data':
 				if (body.parts > 1) this.#repairs.retryLater(peer)
-				peer.nudged = false
 				this.#act(peer, peer.intake.data(body))
 				break
 			case 'more':

@@ -10,6 +10,9 @@ export interface Stamp {
 	readonly by: string
 }
 
+/** Nobody counts that far in a millisecond; whoever says so would stop others from counting at all. */
+export const MAX_COUNT = 2 ** 32
+
 export const compareStamps = (a: Stamp, b: Stamp): number =>
 	a.time - b.time || a.count - b.count || (a.by < b.by ? -1 : a.by > b.by ? 1 : 0)
 
@@ -39,7 +42,11 @@ export class HybridClock {
 		if (now > this.#time) {
 			this.#time = now
 			this.#count = 0
-		} else this.#count++
+		} else if (this.#count < MAX_COUNT) this.#count++
+		else {
+			this.#time++
+			this.#count = 0
+		}
 		return { time: this.#time, count: this.#count, by: this.#by }
 	}
 

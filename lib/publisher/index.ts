@@ -9,6 +9,7 @@ export {
 	type Subscriptions,
 	type Translation,
 } from './module.ts'
+export type { Peer, Transport } from '../core/transport.ts'
 export type { PublisherOptions } from './options.ts'
 export type { PeerStatus } from './remote-peer.ts'
 export type { PublisherStatus } from './status.ts'

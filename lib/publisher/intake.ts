@@ -136,11 +136,15 @@ export class Intake {
 			return { kind: 'data', bytes: body.bytes, at: body.at, parts: 1 }
 		}
 		if (!answers) return NOTHING
-		if (this.#incoming === undefined && body.part === 0)
-			this.#incoming = { at: body.at, parts: body.parts, chunks: [], bytes: 0, rewinding: false }
+		// It has lost sight of us for a while, and takes the same ask for a new one: this is another transfer, of data as
+		// of now. What is left of the one before will never come.
+		if (
+			this.#incoming !== undefined &&
+			(this.#incoming.at !== body.at || this.#incoming.parts !== body.parts)
+		)
+			this.#dropTransfer()
+		this.#incoming ??= { at: body.at, parts: body.parts, chunks: [], bytes: 0, rewinding: false }
 		const incoming = this.#incoming
-		if (incoming === undefined) return this.#rewind(0)
-		if (incoming.at !== body.at || incoming.parts !== body.parts) return NOTHING
 		const next = incoming.chunks.length
 		if (body.part < next) return NOTHING
 		if (body.part > next) {

@@ -4,6 +4,7 @@ import type { Channel, ChannelListener, Peer } from '../core/transport.ts'
 import { Beat } from './beat.ts'
 import { MapCopy, type MapNotification } from './map-copy.ts'
 import { mapSettings, type MapSettings, type SharedMapOptions, type SharedMapStatus } from './map-options.ts'
+import { Questions } from './map-questions.ts'
 import { decodeMapMessage, encodeMapMessage, isKey, type MapChange, type MapMessage } from './map-wire.ts'
 import type { SubscriptionRef } from './module.ts'
 import { PART_BYTES } from './outgoing.ts'
@@ -27,6 +28,7 @@ export class SharedMap<Value> implements AsyncDisposable {
 	readonly #subscriptions: Subscriptions<string | undefined, MapNotification<Value>>
 	readonly #channel: Channel<unknown>
 	readonly #beat: Beat
+	readonly #questions = new Questions()
 	#unsent: MapChange[] = []
 	readonly #ahead = new Map<string, number>()
 	readonly #refusedBy = new Map<string, number>()
@@ -52,7 +54,8 @@ export class SharedMap<Value> implements AsyncDisposable {
 				this.#send(peer, { kind: 'digest', digest: this.#copy.digest })
 				this.#beat.stir()
 			},
-			peerDown: ({ name }) => {
+			peerDown: ({ id, name }) => {
+				this.#questions.forget(id)
 				this.#ahead.delete(name)
 				this.#refusedBy.delete(name)
 			},
@@ -180,7 +183,7 @@ export class SharedMap<Value> implements AsyncDisposable {
 				this.#merge(from, decoded.changes)
 				return
 			case 'digest': {
-				const buckets = this.#copy.differing(decoded.digest)
+				const buckets = this.#questions.about(from.id, this.#copy.digest, decoded.digest)
 				if (buckets.length > 0) this.#send(from, { kind: 'want', buckets })
 				return
 			}
@@ -230,6 +233,8 @@ export class SharedMap<Value> implements AsyncDisposable {
 				},
 			)
 		this.#ahead.set(from.name, excess)
+		// The answer will be another one when time has caught up.
+		this.#questions.forget(from.id)
 		this.#send(from, { kind: 'ahead', excess })
 	}
 

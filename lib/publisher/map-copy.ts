@@ -42,7 +42,8 @@ export class MapCopy<Value> {
 		this.#hybrid = new HybridClock(settings.clock, by, settings.maxAhead)
 		this.#ordering = new Ordering<Entry<Value>, Stamp>({
 			compare: compareStamps,
-			maxTombstones: settings.maxTombstones,
+			// What is one too many is ours to choose: see `#trim`.
+			maxTombstones: 2 * settings.maxTombstones,
 		})
 	}
 
@@ -56,6 +57,7 @@ export class MapCopy<Value> {
 	}
 
 	get tombstones(): number {
+		this.#trim()
 		return this.#ordering.tombstones
 	}
 
@@ -94,6 +96,7 @@ export class MapCopy<Value> {
 		const before = this.#ordering.get(key)
 		if (bytes === undefined) {
 			this.#ordering.delete(key, stamp)
+			if (this.#ordering.tombstones >= 2 * this.#settings.maxTombstones) this.#trim()
 		} else {
 			const error = this.#refusal(key, bytes, before)
 			if (error !== undefined) return { kind: 'refused', error }
@@ -116,17 +119,16 @@ export class MapCopy<Value> {
 	}
 
 	get digest(): readonly number[] {
-		this.#digest ??= digestOf(this.#stamps())
+		if (this.#digest === undefined) {
+			this.#trim()
+			this.#digest = digestOf(this.#stamps())
+		}
 		return this.#digest
-	}
-
-	/** The buckets in which another copy knows something else. */
-	differing(digest: readonly number[]): readonly number[] {
-		return this.digest.flatMap((mine, bucket) => (mine === digest[bucket] ? [] : [bucket]))
 	}
 
 	/** All that is known of some buckets. */
 	*changes(buckets: readonly number[]): Generator<MapChange, void, undefined> {
+		this.#trim()
 		const wanted = new Set(buckets)
 		for (const [key, { bytes }, stamp] of this.#ordering.entries())
 			if (wanted.has(bucketOf(key))) yield { key, stamp, bytes }
@@ -141,6 +143,17 @@ export class MapCopy<Value> {
 			this.#ordering.forget(key)
 			this.#digest = undefined
 		}
+	}
+
+	/**
+	 * Remembers the latest deletions, by their stamps and not by when we heard of them: copies that remember others of
+	 * them would tell each other for ever.
+	 */
+	#trim(): void {
+		const { maxTombstones } = this.#settings
+		if (this.#ordering.tombstones <= maxTombstones) return
+		const deletions = [...this.#ordering.deletions()].sort(([, a], [, b]) => compareStamps(b, a))
+		for (const [key] of deletions.slice(maxTombstones)) this.#ordering.forget(key)
 	}
 
 	*#stamps(): Generator<readonly [string, Stamp], void, undefined> {

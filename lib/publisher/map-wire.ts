@@ -1,4 +1,4 @@
-import type { Stamp } from './hybrid-clock.ts'
+import { MAX_COUNT, type Stamp } from './hybrid-clock.ts'
 import { BUCKETS } from './map-digest.ts'
 
 /** One key as it travels. Without bytes: deleted. */
@@ -72,6 +72,7 @@ const changeOf = (change: unknown): MapChange | undefined => {
 	return isKey(key) &&
 		isNumber(time) &&
 		isNumber(count) &&
+		count <= MAX_COUNT &&
 		typeof by === 'string' &&
 		by.length <= 300 &&
 		(bytes === null || bytes instanceof Uint8Array)

@@ -3,6 +3,7 @@ import { RemoteTermError } from '../core/errors.ts'
 import { consoleLogger, safeLogger, type Logger } from '../core/logger.ts'
 import { bool, invalid, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
 import { PEER_NAME, type Transport } from '../core/transport.ts'
+import { PART_BYTES } from './outgoing.ts'
 
 export interface PublisherOptions {
 	/** How peers are reached. It stays open when the publisher stops. Required, unless `standalone`. */
@@ -26,6 +27,8 @@ export interface PublisherOptions {
 	readonly maxUpdateBytes?: number | undefined
 	/** The largest full data of one peer in bytes of MessagePack that is taken in. Default: 256 MiB. */
 	readonly maxDataBytes?: number | undefined
+	/** How many bytes of data or updates go into one message; more travels in parts. Default: 64 KiB. */
+	readonly partBytes?: number | undefined
 	/** How many of our own updates are kept for those who miss some: 10,000, and at most 16 MiB (`maxLogBytes`). */
 	readonly maxLogUpdates?: number | undefined
 	readonly maxLogBytes?: number | undefined
@@ -51,6 +54,7 @@ const KNOWN: ReadonlyArray<keyof PublisherOptions> = [
 	'maxInterval',
 	'maxUpdateBytes',
 	'maxDataBytes',
+	'partBytes',
 	'maxLogUpdates',
 	'maxLogBytes',
 	'maxInbox',
@@ -80,6 +84,7 @@ export const publisherSettings = (scope: string, options: PublisherOptions): Set
 		maxInterval: Math.max(interval, positive('maxInterval', options.maxInterval ?? 30_000)),
 		maxUpdateBytes: positiveInteger('maxUpdateBytes', options.maxUpdateBytes ?? 256 * 1024),
 		maxDataBytes: positiveInteger('maxDataBytes', options.maxDataBytes ?? 256 * 1024 * 1024),
+		partBytes: positiveInteger('partBytes', options.partBytes ?? PART_BYTES),
 		maxLogUpdates: positiveInteger('maxLogUpdates', options.maxLogUpdates ?? 10_000),
 		maxLogBytes: positiveInteger('maxLogBytes', options.maxLogBytes ?? 16 * 1024 * 1024),
 		maxInbox: positiveInteger('maxInbox', options.maxInbox ?? 10_000),

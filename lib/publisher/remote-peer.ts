@@ -35,8 +35,8 @@ export class RemotePeer {
 	/** When to ask again if nothing has come, by the clock's `monotonic`. */
 	retryAt = Infinity
 	retryDelay: number
-	/** The transfer under way has been asked for once more, and has not moved since. */
-	nudged = false
+	/** From which part on the transfer under way has been asked for once more. */
+	nudgedAt: number | undefined
 	failure: Error | undefined
 
 	constructor(peer: Peer, limits: IntakeLimits, nextAsk: () => number, retryDelay: number) {
@@ -50,7 +50,7 @@ export class RemotePeer {
 		this.answered = undefined
 		this.outgoing = undefined
 		this.failure = undefined
-		this.nudged = false
+		this.nudgedAt = undefined
 	}
 
 	status(confirmed: number): PeerStatus {

@@ -90,12 +90,13 @@ export class Repairs {
 	/** Nothing has come for as long as we were ready to wait. */
 	#retry(peer: RemotePeer): void {
 		const { expectedPart } = peer.intake
-		if (expectedPart === undefined || peer.nudged || peer.failure !== undefined) {
-			peer.nudged = false
+		// It has been nudged there already, and has not moved since.
+		if (expectedPart === undefined || peer.nudgedAt === expectedPart || peer.failure !== undefined) {
+			peer.nudgedAt = undefined
 			this.ask(peer, peer.failure !== undefined)
 			return
 		}
-		peer.nudged = true
+		peer.nudgedAt = expectedPart
 		this.more(peer, expectedPart, true)
 		this.retryLater(peer)
 	}

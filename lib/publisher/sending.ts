@@ -3,7 +3,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Channel } from '../core/transport.ts'
 import type { Acknowledgements } from './acknowledgements.ts'
 import { PlainMessages, type ModuleVersion } from './module.ts'
-import { Outgoing, PART_BYTES, portions } from './outgoing.ts'
+import { Outgoing, portions } from './outgoing.ts'
 import type { RemotePeer } from './remote-peer.ts'
 import type { Translator } from './translator.ts'
 import type { UpdateLog } from './update-log.ts'
@@ -17,6 +17,8 @@ export interface SendingParts {
 	readonly translator: Translator
 	readonly acknowledgements: Acknowledgements
 	readonly logger: Logger
+	/** How many bytes of data or updates one message carries. */
+	readonly partBytes: number
 	readonly peers: ReadonlyMap<string, RemotePeer>
 	/** Our data as of the newest update. */
 	readonly local: () => unknown
@@ -57,7 +59,7 @@ export class Sending {
 	announce(update: Uint8Array): number {
 		const number = this.#parts.log.append(update)
 		this.#unsentBytes += update.length
-		if (this.#unsentBytes >= PART_BYTES) this.flush()
+		if (this.#unsentBytes >= this.#parts.partBytes) this.flush()
 		else if (!this.#flushing) {
 			this.#flushing = true
 			queueMicrotask(() => {
@@ -70,7 +72,7 @@ export class Sending {
 
 	/** Hands all updates to the channel that have not been yet. */
 	flush(): void {
-		const { log, peers, version } = this.#parts
+		const { log, peers, version, partBytes } = this.#parts
 		const first = this.#sent + 1
 		if (first > log.newest) return
 		this.#sent = log.newest
@@ -81,7 +83,7 @@ export class Sending {
 		const contacts = [...peers.values()].filter(one => one.foreign || one.intake.epoch !== undefined)
 		if (contacts.length === 0) return
 		if (contacts.every(one => !one.foreign && one.version === version)) {
-			for (const { offset, updates: some } of portions(updates))
+			for (const { offset, updates: some } of portions(updates, partBytes))
 				this.broadcast(this.#updates(first + offset, some, 0))
 		} else for (const peer of contacts) this.updates(peer, first, updates, 0)
 	}
@@ -105,7 +107,7 @@ export class Sending {
 		let from = 0
 		const sendRun = (to: number): void => {
 			const run = translated.slice(from, to) as readonly Uint8Array[]
-			for (const { offset, updates: some } of portions(run))
+			for (const { offset, updates: some } of portions(run, this.#parts.partBytes))
 				this.send(peer, this.#updates(first + from + offset, some, ask))
 		}
 		for (const [index, one] of translated.entries()) {
@@ -125,7 +127,7 @@ export class Sending {
 			this.#plain(peer, data)
 			return
 		}
-		peer.outgoing = new Outgoing(ask, log.newest, data)
+		peer.outgoing = new Outgoing(ask, log.newest, data, this.#parts.partBytes)
 		this.dataParts(peer, 0, false)
 	}
 

@@ -24,6 +24,10 @@ import type { ModuleVersion } from './module.ts'
 /** First in every message. Its number goes up when the forms below change. */
 const PROTOCOL = 'remote-term/publisher/1'
 
+/** Of full data. Whoever receives them keeps them until the last is there, and each costs more than its bytes. */
+export const MAX_PARTS = 2 ** 17
+const MAX_VERSION = 256
+
 export interface Sender {
 	readonly version: ModuleVersion
 	readonly epoch: string
@@ -101,8 +105,7 @@ const fields = (body: Body): unknown[] => {
 export const decode = (message: unknown): { sender: Sender; body: Body } | 'malformed' | undefined => {
 	if (!Array.isArray(message) || message[0] !== PROTOCOL) return undefined
 	const [, version, epoch, newest, kind, ...rest] = message as unknown[]
-	if ((typeof version !== 'string' && typeof version !== 'number') || !isEpoch(epoch) || !isNumber(newest))
-		return 'malformed'
+	if (!isVersion(version) || !isEpoch(epoch) || !isNumber(newest)) return 'malformed'
 	const body = bodyOf(kind, rest)
 	return body === undefined ? 'malformed' : { sender: { version, epoch, newest }, body }
 }
@@ -115,7 +118,15 @@ const bodyOf = (kind: unknown, rest: readonly unknown[]): Body | undefined => {
 			if (b === null) return { kind, number: a, has: undefined }
 			return isEpoch(b) ? { kind, number: a, has: { epoch: b, number: c } } : undefined
 		case 'data':
-			return isNumber(a) && isNumber(b) && isNumber(c) && isNumber(d) && c < d && isBytes(e) && isFlag(f)
+			return isNumber(a) &&
+				isNumber(b) &&
+				isNumber(c) &&
+				isNumber(d) &&
+				c < d &&
+				d <= MAX_PARTS &&
+				isBytes(e) &&
+				(e.length > 0 || d === 1) &&
+				isFlag(f)
 				? { kind, ask: a, at: b, part: c, parts: d, bytes: e, acknowledge: f }
 				: undefined
 		case 'more':
@@ -141,6 +152,8 @@ const bodyOf = (kind: unknown, rest: readonly unknown[]): Body | undefined => {
 	}
 }
 
+const isVersion = (value: unknown): value is ModuleVersion =>
+	typeof value === 'number' || (typeof value === 'string' && value.length <= MAX_VERSION)
 const isEpoch = (value: unknown): value is string =>
 	typeof value === 'string' && value.length > 0 && value.length <= 64
 const isNumber = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0

@@ -26,6 +26,8 @@ export interface Hooks<T> {
 		((body: AsyncIterable<Uint8Array>, info: ReceiveInfo) => Promise<ReceivedTerm<T>>) | undefined
 	validate(term: T): void | Promise<void>
 	put(term: T, info: PutInfo): void | Promise<void>
+	/** Whether bytes that are in place are put once more because of the version that they have now. */
+	putsAgain?(version: Version): boolean
 	readonly packing: Packing<T> | undefined
 }
 

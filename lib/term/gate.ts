@@ -52,12 +52,14 @@ export class Gate<T> {
 	readonly #settings: Settings<T>
 	readonly #placement: Placement<T>
 	readonly #packing: Packing<T> | undefined
+	readonly #hooks: Pick<Hooks<T>, 'putsAgain'>
 
 	constructor(settings: Settings<T>, hooks: Hooks<T>) {
 		this.#settings = settings
 		this.excluded = new Exclusions(settings.name)
 		this.#placement = new Placement(settings, hooks)
 		this.#packing = hooks.packing
+		this.#hooks = hooks
 		this.provenance = new Provenance(settings)
 	}
 
@@ -196,7 +198,8 @@ export class Gate<T> {
 		assertCurrent(context)
 		const version = validator ?? `sha-256:${digest}`
 
-		if (origin.source === 'remote' && digest === this.held?.digest) {
+		const isAnother = version !== this.held?.version && this.#hooks.putsAgain?.(version) === true
+		if (origin.source === 'remote' && digest === this.held?.digest && !isAnother) {
 			// The same bytes under another name: the name moves, the value stays.
 			this.held = { ...this.held, version, validator }
 			return this.#confirmHeld()

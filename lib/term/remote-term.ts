@@ -67,6 +67,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			receive: this.receive === undefined ? undefined : (body, info) => this.receive!(body, info),
 			validate: term => this.validate(term),
 			put: (term, info) => this.put(term, info),
+			putsAgain: version => this.putsAgain?.(version) ?? false,
 			packing: this.packing?.(),
 		})
 		this.#archive = new Archive(this.#settings, this.packing !== undefined)
@@ -124,6 +125,9 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#value = term
 	}
 
+	/** @internal Whether bytes that are in place are put once more, as their new version is a part of the value. */
+	protected putsAgain?(version: Version): boolean
+
 	/** The value in place; `undefined` as long as there is none. Synchronous, never throws, never allocates. */
 	get(): T | undefined {
 		return this.#value
@@ -160,8 +164,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	 * `start()` that is `NOT_STARTED`, after `stop()` `STOPPED`.
 	 */
 	async update(): Promise<Outcome> {
-		const refused = this.#refusesToRun()
-		return refused ?? (await this.#loop.fly('update')).outcome
+		return this.#refusesToRun() ?? (await this.#loop.fly('update')).outcome
 	}
 
 	/**
@@ -219,7 +222,6 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#recall.restore))
 		const flight = this.#loop.fly('start')
 		if (lazyInit || this.#gate.held?.source === 'last-known-good') return this
-
 		const limit = clock.timer(startTimeout, () =>
 			this.#loop.abort(tookTooLong(name, 'start', startTimeout, 'startTimeout')),
 		)
@@ -238,8 +240,7 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	}
 
 	async #stop(): Promise<void> {
-		const { name } = this.#settings
-		const reason = new RemoteTermError('STOPPED', `${name} is stopped`, { term: name })
+		const reason = new RemoteTermError('STOPPED', `${this.name} is stopped`, { term: this.name })
 		this.#events.clear()
 		this.#life.abort(reason)
 		this.#source.unwatch()
@@ -279,11 +280,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	}
 
 	#refusesToRun(): Outcome | undefined {
-		const { name } = this.#settings
 		if (this.#life.signal.aborted) return this.#notRun(reasonOf(this.#life.signal))
 		if (this.#starting !== undefined) return undefined
 		return this.#notRun(
-			new RemoteTermError('NOT_STARTED', `Expected ${name} to be started first`, { term: name }),
+			new RemoteTermError('NOT_STARTED', `Expected ${this.name} to be started first`, { term: this.name }),
 		)
 	}
 

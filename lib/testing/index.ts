@@ -27,3 +27,4 @@ export {
 	type ConformanceItem,
 	type ConformancePull,
 } from './config-db-conformance.ts'
+export { strategyConformance, type StrategyConformanceOptions } from './strategy-conformance.ts'

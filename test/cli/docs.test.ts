@@ -37,6 +37,7 @@ test('docs/cli.md names every option of the help, and no other', async t => {
 			['push', '--help'],
 			['verify', '--help'],
 			['status', '--help'],
+			['fleet', '--help'],
 		].map(args => runInside(args)),
 	)
 	const flags = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g))].sort()

@@ -6,6 +6,7 @@ import type { RemoteTermError } from '../../lib/core/errors.ts'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { NatsLink } from '../../lib/nats/link.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { parseNatsOptions } from '../../lib/nats/options.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 import {
@@ -563,6 +564,21 @@ test('a bucket that is deleted and made anew is noticed, and the last state is k
 	t.is(db.size, 1)
 })
 
+test('a connection that is lost while the database opens is made again, and it opens', async t => {
+	const server = await jetstream(t)
+	await (await open(t, server.address)).commit(commitOf('a', [item('a', 'x')]))
+	const proxy = await startTcpProxy(t, () => server.port)
+	await (await open(t, proxy.address)).close()
+	const needed = proxy.sent
+	for (const part of [0.5, 0.7, 0.9]) {
+		proxy.breakAfter(Math.floor(needed * part))
+		const before = proxy.sent
+		const db = await open(t, proxy.address)
+		t.is(db.size, 1)
+		t.true(proxy.sent - before > needed, 'it was broken, and begun again')
+	}
+})
+
 test('a deletion by a tool of NATS is a deletion', async t => {
 	const server = await jetstream(t)
 	const db = await open(t, server.address)
@@ -617,3 +633,19 @@ for (const [title, options] of wrong) {
 		t.throws(() => new NatsConfigDb(options as NatsConfigDbOptions), { code: 'INVALID_OPTION' })
 	})
 }
+
+test('close waits for what is being written no longer than one write may take, however many wait', async t => {
+	const server = await startNatsServer(t, { jetstream: true })
+	const db = await open(t, server.address, { timeout: 500 })
+	await server.kill()
+	const writes = Array.from({ length: 20 }, () =>
+		db.commit(commitOf('orders', [item('orders', 'a')])).then(
+			() => 'done',
+			(error: unknown) => (error as RemoteTermError).code,
+		),
+	)
+	await db.close()
+	const codes = await Promise.all(writes)
+	// Of those that waited none has begun.
+	t.true(codes.filter(code => code === 'STOPPED').length >= 18, codes.join())
+})

@@ -1,6 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { getRequestListener } from '@hono/node-server'
 import test, { type ExecutionContext } from 'ava'
@@ -161,4 +163,32 @@ test('under a base path, everything is there and nothing beside it', async t => 
 	t.throws(() => createGateway({ db: new MemoryConfigDb(), tokens, basePath: 'config/' }), {
 		code: 'INVALID_OPTION',
 	})
+})
+
+test('a route hears that its client has left, however long ago the request was collected', async t => {
+	let left!: () => void
+	const hasLeft = new Promise<void>(resolve => (left = resolve))
+	const gateway = createGateway({
+		db: new MemoryConfigDb({ logger: silentLogger }),
+		...{ tokens, logger: silentLogger, routes: [stream(() => left())] },
+	})
+	t.teardown(() => gateway.close())
+	await gateway.start()
+	const leaving = new AbortController()
+	const { headers } = requestOf('http://localhost')
+	// As frameworks do that hand on a copy: `Request` follows the signal of what it was made from.
+	const { body } = await gateway.fetch(
+		new Request('http://localhost/stream', { headers, signal: leaving.signal }),
+	)
+	const reader = body!.getReader()
+	await reader.read()
+	setFlagsFromString('--expose-gc')
+	const collectGarbage = runInNewContext('gc') as () => void
+	for (let turn = 0; turn < 5; turn += 1) {
+		await new Promise(setImmediate)
+		collectGarbage()
+	}
+	leaving.abort()
+	await t.notThrowsAsync(hasLeft)
+	await reader.cancel()
 })

@@ -4,7 +4,16 @@ import { MemoryConfigDb } from '../../lib/config/memory.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { createGateway } from '../../lib/gateway/gateway.ts'
 import { answer, type Route } from '../../lib/gateway/route.ts'
-import { item, push, startGateway, tokens, TOKENS, type Answered, type Asked } from '../support/gateway.ts'
+import {
+	item,
+	push,
+	requestOf,
+	startGateway,
+	tokens,
+	TOKENS,
+	type Answered,
+	type Asked,
+} from '../support/gateway.ts'
 import { Contract, type OpenApi } from '../support/openapi.ts'
 import { serveOrigin } from '../support/origin.ts'
 
@@ -19,7 +28,7 @@ test('the document is OpenAPI 3.1, and is what is served', async t => {
 		Object.values(operations).map(({ operationId }) => operationId),
 	)
 	t.is(new Set(ids).size, ids.length)
-	t.is(ids.length, 18)
+	t.is(ids.length, 19)
 })
 
 test('every route that exists is documented, and every one that is documented answers as it says', async t => {
@@ -28,7 +37,7 @@ test('every route that exists is documented, and every one that is documented an
 		JSON.stringify({ configVersion: version, items: [{ ...item('pulled'), service: 'pulled' }] })
 	origin.publish(document('1'))
 	const node = origin.url.origin
-	const { ask, gateway } = await startGateway(t, {
+	const { ask, gateway, url } = await startGateway(t, {
 		pull: { allowedOrigins: [node], refreshInterval: 60_000 },
 		limits: { maxBodyBytes: 100_000 },
 	})
@@ -93,6 +102,13 @@ test('every route that exists is documented, and every one that is documented an
 	const status = (await held('/v1/status')).body
 	t.like(status, { gateway: { status: 'ready', items: 2 } })
 	await held('/metrics')
+	const leave = new AbortController()
+	const stream = await fetch(requestOf(`${url}/relay_auto_config`), { signal: leave.signal })
+	t.deepEqual(
+		contract.faults('GET', '/relay_auto_config', stream.status, stream.headers.get('content-type'), ''),
+		[],
+	)
+	leave.abort()
 	await held('/healthz')
 	await held('/readyz')
 	await held('/openapi.json')

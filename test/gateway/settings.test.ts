@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { GATEWAY_FAMILIES } from '../../lib/gateway/gateway-families.ts'
+import { STREAM_FAMILIES } from '../../lib/gateway/stream/stream-families.ts'
 import type { Family } from '../../lib/metrics/exposition.ts'
 import { readSettings, shownSettings } from '../../lib/gateway/settings/settings.ts'
 import { settingsSchema } from '../../lib/gateway/settings/schema.ts'
@@ -100,6 +101,20 @@ test('settings are shown without their secrets', t => {
 	t.false(url.includes('p4ss'))
 })
 
+test('the stream above is named by variables too, its token is not shown, and false turns the stream off', t => {
+	const env = {
+		REMOTE_TERM_GATEWAY_UPSTREAM_URL: 'https://gateway.example.com',
+		REMOTE_TERM_GATEWAY_UPSTREAM_TOKEN: SECRET,
+		REMOTE_TERM_GATEWAY_STREAM_MAX_CLIENTS: '7',
+	}
+	const settings = readSettings({ file: minimal, env })
+	t.like(settings.stream, { maxClients: 7, upstream: { url: 'https://gateway.example.com', token: SECRET } })
+	t.false(JSON.stringify(shownSettings(settings)).includes(SECRET))
+	t.false(readSettings({ file: { ...minimal, stream: false } }).stream)
+	const ftp = { ...minimal, stream: { upstream: { url: 'ftp://gateway' } } }
+	t.regex(t.throws(() => readSettings({ file: ftp })).message, /stream\.upstream\.url: |stream: /)
+})
+
 test('every variable stands for a key that there is', t => {
 	const shape = settingsSchema.shape as Readonly<Record<string, unknown>>
 	for (const { name, path } of GATEWAY_VARIABLES) t.true(path[0]! in shape, name)
@@ -122,7 +137,7 @@ test('docs/gateway.md names every variable and every key of the configuration, a
 })
 
 test('docs/gateway.md has every metric with its help, and no other', t => {
-	const families: readonly Family[] = Object.values(GATEWAY_FAMILIES)
+	const families: readonly Family[] = [...Object.values(GATEWAY_FAMILIES), ...Object.values(STREAM_FAMILIES)]
 	for (const { name, type, help } of families)
 		t.regex(
 			docs,

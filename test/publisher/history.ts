@@ -48,6 +48,8 @@ export class History {
 			{
 				random: this.#random,
 				...(this.#chance(0.4) && { maxLogUpdates: this.#int(1, 4) }),
+				// Full data of a few numbers in many parts, several windows of them.
+				...(this.#chance(0.4) && { partBytes: this.#int(1, 3) }),
 				...(this.#chance(0.1) && { maxInbox: this.#int(1, 3) }),
 			},
 		)

@@ -4,6 +4,7 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { seededRandom } from '../../lib/core/random.ts'
 import type { Transport } from '../../lib/core/transport.ts'
 import { SharedMap, type SharedMapOptions } from '../../lib/publisher/index.ts'
+import { pack } from '../../lib/publisher/packing.ts'
 import { Cluster } from './cluster.ts'
 
 type Numbers = SharedMap<unknown>
@@ -122,6 +123,71 @@ test('deletions are forgotten in time, and never are more of them remembered tha
 	t.is(b.status().tombstones, 0)
 })
 
+test('copies that have heard of other deletions than they may remember agree on which, and are quiet then', async t => {
+	const cluster = new Cluster({ detection: 100 })
+	const options = { maxTombstones: 5 }
+	const maps = ['a', 'b', 'c'].map(name => named(cluster, name, options))
+	await cluster.settle()
+	for (let key = 0; key < 60; key++) maps[0]!.set(String(key), key)
+	await cluster.settle()
+	cluster.network.partition(['a'], ['b'], ['c'])
+	await cluster.settle()
+	for (let key = 0; key < 60; key++) {
+		maps[key % 3]!.delete(String(key))
+		await cluster.settle(7)
+	}
+	cluster.network.heal()
+	await cluster.settle(20_000)
+	for (const map of maps) t.is(map.status().tombstones, 5)
+	for (const map of maps) t.deepEqual(contents(map), contents(maps[0]!))
+	const { sentMessages } = cluster.network.counts
+	const beats = 100
+	await cluster.settle(beats * 2_000)
+	const sent = cluster.network.counts.sentMessages - sentMessages
+	// Each tells the two others its digest once in a beat, and nobody has a question.
+	t.true(sent > beats * 4 && sent <= beats * 6 * 1.1, `${sent} messages`)
+})
+
+test('copies with different limits never agree, and ask each other ever more rarely', async t => {
+	const cluster = new Cluster()
+	const a = named(cluster, 'a', { maxEntries: 200 })
+	const b = named(cluster, 'b', { maxEntries: 100 })
+	for (let key = 0; key < 200; key++) a.set(String(key), key)
+	await cluster.settle(60_000)
+	t.is(b.size, 100)
+	const { refused } = b.status()
+	await cluster.settle(160_000)
+	const again = b.status().refused - refused
+	// 80 beats: 10 questions, each answered by the hundred that do not fit.
+	t.true(again > 0 && again <= 1_200, `${again} refused`)
+	b.delete('0')
+	await cluster.settle(10_000)
+	t.is(b.size, 100, 'and at once where something has changed')
+})
+
+test('nobody can make others count beyond what can be counted', async t => {
+	const cluster = new Cluster()
+	const [a, b] = [named(cluster, 'a'), named(cluster, 'b')]
+	const stranger = cluster.network
+		.join('stranger')
+		.open('settings', { peerUp: () => {}, peerDown: () => {}, message: () => {} })
+	await cluster.settle()
+	const value = pack('value', 1)
+	const time = cluster.clock.now() + 50_000
+	const say = (count: number) =>
+		stranger.broadcast(['remote-term/shared-map/1', 'changes', [['x', time, count, 'z', value]]])
+	say(Number.MAX_SAFE_INTEGER)
+	say(2 ** 32)
+	await cluster.settle()
+	t.is(a.get('x'), 1)
+	for (const number of [2, 3, 4]) {
+		a.set('x', number)
+		await cluster.settle(10)
+		t.deepEqual([a.get('x'), b.get('x')], [number, number])
+	}
+	t.is(a.status().malformed, 1)
+})
+
 test('a snapshot and its notifications are the map', async t => {
 	const cluster = new Cluster()
 	const [a, b] = [named(cluster, 'a'), named(cluster, 'b')]
@@ -208,8 +274,9 @@ test('any number of copies agree in the end, whatever happened to them', async t
 		const int = (to: number): number => Math.floor(random() * to)
 		const cluster = new Cluster({ seed, detection: 300, jitter: 40, loss: int(2) * 0.2, duplication: 0.1 })
 		const names = ['a', 'b', 'c', 'd'].slice(0, 2 + int(3))
+		const maxTombstones = int(2) ? 2 : 1_000
 		const begin = (transport: Transport): Numbers =>
-			start(cluster, transport, { random, clock: skewed(cluster.clock, int(10_000)) })
+			start(cluster, transport, { random, clock: skewed(cluster.clock, int(10_000)), maxTombstones })
 		const maps = new Map(names.map(name => [name, begin(cluster.network.join(name))]))
 		const followed = new Map<Numbers, Map<string, unknown>>()
 		for (let step = 0; step < 50; step++) {

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { pack } from '../../lib/publisher/packing.ts'
 import { unpack } from '../../lib/publisher/packing.ts'
 import { Cluster, seen, watch } from './cluster.ts'
 import { update } from './number-sets.ts'
@@ -231,6 +232,48 @@ test('local subscribers are told before anybody else is', async t => {
 	})
 	await a.publisher.update(update([1]))
 	t.is(sentBefore, sentMessages)
+})
+
+test('a transfer that begins anew under the same ask replaces the one before, wherever that was', async t => {
+	const cluster = new Cluster({ seed: 5 })
+	const a = cluster.start('a')
+	const stranger = new Stranger(cluster.network.join('s'))
+	await cluster.settle(10)
+	const { number } = stranger.bodies('ask').at(-1)!
+	const part = (at: number, which: number, of: readonly Uint8Array[]) =>
+		stranger.say(at, {
+			...{ kind: 'data', ask: number, at, part: which, parts: of.length },
+			...{ bytes: of[which]!, acknowledge: false },
+		})
+	const cut = (data: unknown) => Array.from(pack('data', data), byte => new Uint8Array([byte]))
+	const [before, after] = [cut([1, 2, 3]), cut([7, 8])]
+	for (const which of [0, 1, 2]) part(3, which, before)
+	await cluster.settle(10)
+	// It has forgotten us, found us again, been asked the same, and has other data by now. The first part is lost.
+	for (const which of [1, 2, 3]) part(4, which, after)
+	await cluster.settle(10)
+	t.deepEqual(
+		stranger.bodies('more').map(({ next, again }) => [next, again]),
+		[[0, true]],
+		'asked for once, and not for each part behind it',
+	)
+	for (const which of [0, 1, 2, 3]) part(4, which, after)
+	await cluster.settle(10)
+	t.deepEqual(seen(a), { s: [7, 8] })
+	t.is(a.publisher.status().peers[0]!.state, 'synced')
+})
+
+test('parts beyond counting, and empty ones, are no data', async t => {
+	const cluster = new Cluster()
+	const a = cluster.start('a')
+	const stranger = new Stranger(cluster.network.join('s'))
+	await cluster.settle(10)
+	const { number: ask } = stranger.bodies('ask').at(-1)!
+	const data = { kind: 'data', ask, at: 1, part: 0, acknowledge: false } as const
+	stranger.say(1, { ...data, parts: 2 ** 17 + 1, bytes: new Uint8Array(1) })
+	stranger.say(1, { ...data, parts: 2, bytes: new Uint8Array(0) })
+	await cluster.settle(10)
+	t.is(a.publisher.status().malformed, 2)
 })
 
 test('nonsense is counted, and a message that is not ours is not taken for one', async t => {

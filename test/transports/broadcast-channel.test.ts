@@ -82,6 +82,19 @@ test('a successor that comes before its predecessor is missed replaces it', asyn
 	t.deepEqual(heard, ['up one', 'down one replaced', 'up one'])
 })
 
+test('a thread that stood still takes nobody for dead when it goes on', async t => {
+	const { heard, start, isUp, channel, peer, messages } = setup(t, { heartbeat: 50 })
+	start('one')
+	await waitFor(isUp('one'))
+	// Three pauses are 180 ms at most.
+	Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_000)
+	await waitFor(() => {
+		if (messages.length === 0) channel.send(peer('one'), { echo: 'are you there?' })
+		return messages.length > 0
+	})
+	t.deepEqual(heard, ['up one'])
+})
+
 test('a thread that leaves says goodbye', async t => {
 	const { heard, start, peer, isUp, channel } = setup(t)
 	const { worker } = start('one')

@@ -19,6 +19,8 @@ export class Bus {
 	frames = 0
 	deliveries = 0
 	maxFrameBytes = 1_000_000
+	/** How long it takes to read what is on its way, in milliseconds. */
+	backlog = 1
 	/** What becomes of a frame: itself, or nothing, or something else in its place. */
 	tamper: (frame: Uint8Array, to: Peer) => readonly Uint8Array[] = frame => [frame]
 	readonly #mutual: boolean
@@ -29,7 +31,12 @@ export class Bus {
 		this.#mutual = mutual
 	}
 
-	join(name: string, pulse: PulseOptions = {}, logger: Logger = silentLogger, maxMessageBytes = 100_000) {
+	join(
+		name: string,
+		pulse: PulseOptions & { maxPeers?: number } = {},
+		logger: Logger = silentLogger,
+		maxMessageBytes = 100_000,
+	) {
 		const settings = parseSessionOptions({
 			...{ name, logger, clock: this.clock, random: this.#random, maxMessageBytes },
 			...pulse,
@@ -82,6 +89,7 @@ export class Bus {
 			cast: (to, frame) => (this.#mutual ? to.forEach(peer => one(peer, frame)) : all(frame)),
 			attach() {},
 			detach() {},
+			catchUp: done => void this.clock.timer(this.backlog, done),
 			close: async () => void this.#plugs.delete(plug),
 		}
 	}

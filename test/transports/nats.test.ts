@@ -12,6 +12,7 @@ import {
 	startNatsServer,
 	waitFor,
 } from '../support/nats-server.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const test = natsTest()
 
@@ -80,6 +81,34 @@ test('a server that stands still is as good as gone', async t => {
 	await waitFor(() => a.channel.peers.size === 1 && b.channel.peers.size === 1)
 	await waitFor(() => a.channel.send(b.transport.self, 'again'))
 	await waitFor(() => b.messages.includes('again'))
+})
+
+test('what waits in a socket is a sign of life: nobody is silent before the backlog is read', async t => {
+	const server = await startNatsServer(t)
+	const proxy = await startTcpProxy(t, () => server.port)
+	const a = await open(t, { name: 'a', servers: proxy.address, heartbeat: 50 })
+	const b = await open(t, { name: 'b', servers: server.address, heartbeat: 50 })
+	await waitFor(() => a.channel.peers.size === 1 && b.channel.peers.size === 1)
+	const spy = await connect({ servers: server.address })
+	t.teardown(() => spy.close())
+	let beats = 0
+	spy.subscribe('remote-term.scope.all', { callback: () => void (beats += 1) })
+	await spy.flush()
+	proxy.hold()
+	// Of each many more than the three after which it would be silent.
+	await waitFor(() => beats > 40)
+	t.deepEqual(a.heard, ['up b'])
+	proxy.release()
+	b.channel.broadcast('behind all that')
+	await waitFor(() => a.messages.length === 1)
+	t.deepEqual(a.heard, ['up b'])
+	// It can still tell: somebody who really says nothing is silent.
+	const way = await startTcpProxy(t, () => server.port)
+	const c = await open(t, { name: 'c', servers: way.address, heartbeat: 50 })
+	await waitFor(() => a.channel.peers.size === 2)
+	way.cut()
+	await waitFor(() => a.heard.includes('down c silent'))
+	await c.transport.close()
 })
 
 test('processes of one machine: they meet, one is killed, one leaves', async t => {

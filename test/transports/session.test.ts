@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { decodeFrame, encodeFrame, splitId } from '../../lib/transports/session/frame.ts'
 import { peerOf } from '../../lib/core/transport.ts'
+import { encodePayload } from '../../lib/transports/payload.ts'
 import { Bus } from './bus.ts'
 
 const kindOf = (frame: Uint8Array): string =>
@@ -124,6 +125,45 @@ test('a process that stood still does not take the others for dead', t => {
 	stalled.late = 60_000
 	bus.clock.run(5_000)
 	t.deepEqual(a.heard, ['up b'])
+})
+
+test('nobody is judged before the backlog is read, and then by what was in it', t => {
+	const bus = new Bus()
+	const a = bus.join('a', { heartbeat: 1_000 })
+	for (const name of ['b', 'c']) bus.join(name, { heartbeat: 1_000 })
+	bus.clock.run(5_000)
+	t.deepEqual(a.take().sort(), ['up b', 'up c'])
+	const held: Uint8Array[] = []
+	bus.tamper = (frame, to) => {
+		if (to.id !== a.self.id) return [frame]
+		const isOfB = String.fromCharCode(...frame.subarray(3, 5)) === 'b#'
+		if (isOfB) held.push(frame)
+		return []
+	}
+	bus.backlog = 20_000
+	bus.clock.run(15_000)
+	t.deepEqual(a.take(), [], 'both have been silent for four times as long as they may')
+	for (const frame of held) a.hear(frame)
+	bus.clock.run(10_000)
+	t.deepEqual(a.take(), ['down c silent'], 'what b had said was on its way')
+})
+
+test('a suspicion ends with the network, or with the channel', async t => {
+	const bus = new Bus()
+	const [a, b] = [bus.join('a', { heartbeat: 1_000 }), bus.join('b', { heartbeat: 1_000 })]
+	const c = bus.join('c', { heartbeat: 1_000 })
+	bus.clock.run(5_000)
+	bus.backlog = 5_000
+	b.unplug()
+	bus.clock.run(6_500)
+	a.session.disconnected()
+	t.deepEqual(a.take(), ['up b', 'up c', 'down b disconnected', 'down c disconnected'])
+	a.session.connected()
+	bus.clock.run(100)
+	await c.channel.close()
+	bus.clock.run(20_000)
+	t.deepEqual(a.take(), ['up c', 'down c goodbye'])
+	t.deepEqual(c.take().sort(), ['up a', 'up b'])
 })
 
 test('gaps are counted, repetitions and what comes too late are refused, the order stays', t => {
@@ -251,6 +291,55 @@ test('parts that add up to more than a message may have are refused', t => {
 	}
 	t.is(a.channel.counts.refused, 1)
 	t.deepEqual(a.messages, [])
+})
+
+test('what is claimed costs nothing, and what waits for its rest has a limit for all together', t => {
+	const bus = new Bus()
+	const maxBytes = 100_000
+	const a = bus.join('a', {}, silentLogger, maxBytes)
+	const part = (name: string, number: number, more: number, body: Uint8Array, begins = number === 1) => {
+		const from = peerOf(name, 'boot')
+		const kind = begins ? 'first' : 'next'
+		a.hear(encodeFrame({ kind, from, opening: 1, stint: 1, casts: 0, directs: number, more }, body))
+	}
+	// The largest number of parts that can be claimed, of nothing each.
+	for (let number = 1; number <= 1_000; number++) part('liar', number, 2 ** 32 - number, new Uint8Array(0))
+	t.is(a.channel.counts.refused, 0)
+	// Ten that begin a message of nearly the limit: four of them fit.
+	const half = new Uint8Array(maxBytes * 0.9)
+	for (let index = 0; index < 10; index++) part(`n${index}`, 1, 5, half)
+	t.is(a.channel.counts.refused, 6)
+	// One whole message needs no place to wait in, and what has been finished or given up has left it.
+	const message = encodePayload('x'.repeat(90_000), maxBytes)
+	part('whole', 1, 0, message)
+	t.is(a.messages.length, 1)
+	part('n9', 2, 1, message.subarray(0, 50_000))
+	t.is(a.channel.counts.refused, 6, 'it is no beginning, and nothing is kept')
+	for (let index = 0; index < 4; index++) part(`n${index}`, 2, 0, message)
+	const cut = (name: string, from: number) => {
+		part(name, from, 1, message.subarray(0, 50_000), true)
+		part(name, from + 1, 0, message.subarray(50_000))
+	}
+	for (let index = 4; index < 9; index++) cut(`n${index}`, 3)
+	t.is(a.messages.length, 6)
+})
+
+test('who comes beyond the limit is not listened to, and an operator is told', t => {
+	const warnings: string[] = []
+	const bus = new Bus()
+	const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) }
+	const a = bus.join('a', { maxPeers: 50 }, logger)
+	const greet = (name: string, kind: 'hello' | 'goodbye') => {
+		const from = peerOf(name, 'boot')
+		a.hear(encodeFrame({ kind, from, opening: 1, stint: 0, casts: 0, directs: 0, more: 1_000 }))
+	}
+	for (let index = 0; index < 1_000; index++) greet(`n${index}`, 'hello')
+	t.is(a.channel.peers.size, 50)
+	t.is(a.channel.counts.refused, 950)
+	t.is(warnings.length, 1)
+	greet('n0', 'goodbye')
+	greet('n999', 'hello')
+	t.true([...a.channel.peers.values()].some(({ name }) => name === 'n999'))
 })
 
 test('frames are read as they were written, and anything else is none', t => {

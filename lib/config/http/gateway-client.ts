@@ -3,6 +3,7 @@ import { parseJson } from '../../codecs/json.ts'
 import { reasonOf, untilAborted } from '../../core/clock.ts'
 import { RemoteTermError } from '../../core/errors.ts'
 import { redactUrl } from '../../core/redact.ts'
+import { TimeLimit } from '../../core/time-limit.ts'
 import { retryAfterOf } from '../../../fetchers/http-answer.ts'
 import { faultOf } from '../../../fetchers/http-request/fault.ts'
 import { onlyFieldOf, type HttpHeaders } from '../../../fetchers/http-request/http-request.ts'
@@ -46,23 +47,17 @@ export class GatewayClient {
 		const target = new URL(request.path, url)
 		for (const [name, value] of Object.entries(request.query ?? {})) target.searchParams.set(name, value)
 		const subject = `${request.method} ${redactUrl(target)}`
-		const controller = new AbortController()
-		const outer = [this.#life.signal, ...(request.signal === undefined ? [] : [request.signal])]
-		const onAbort = (): void => controller.abort(reasonOf(outer.find(({ aborted }) => aborted)!))
-		for (const signal of outer) {
-			if (signal.aborted) throw reasonOf(signal)
-			signal.addEventListener('abort', onAbort, { once: true })
-		}
-		const timer = clock.timer(timeout, () =>
-			controller.abort(new RemoteTermError('FETCH_TIMEOUT', `${subject} took longer than ${timeout} ms`)),
-		)
+		const limit = new TimeLimit(clock, timeout, {
+			error: () => new RemoteTermError('FETCH_TIMEOUT', `${subject} took longer than ${timeout} ms`),
+			outer: [this.#life.signal, request.signal],
+		})
+		const { signal } = limit
+		if (signal.aborted) throw reasonOf(signal)
 		try {
-			return await untilAborted(this.#ask(request, target, subject, controller.signal), controller.signal)
+			return await untilAborted(this.#ask(request, target, subject, signal), signal)
 		} finally {
-			timer[Symbol.dispose]()
-			for (const signal of outer) signal.removeEventListener('abort', onAbort)
 			// Whatever is still under way, a body that nobody reads any more included.
-			controller.abort()
+			limit.abort()
 		}
 	}
 

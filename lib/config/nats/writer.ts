@@ -1,5 +1,6 @@
-import { sleep, type Timer } from '../../core/clock.ts'
+import { reasonOf, sleep } from '../../core/clock.ts'
 import { RemoteTermError } from '../../core/errors.ts'
+import type { TimeLimit } from '../../core/time-limit.ts'
 import { asDatabaseError } from '../../nats/errors.ts'
 import type { ConfigChange, ConfigItem, PullTarget } from '../config-db.ts'
 import type { ConfigMirror } from '../mirror.ts'
@@ -33,7 +34,7 @@ export interface WriterOptions<Item extends ConfigItem, Pull extends PullTarget>
 	readonly mirror: ConfigMirror<Item, Pull>
 	readonly settings: NatsConfigDbSettings
 	/** Aborted after `delay` milliseconds, or when the database is closed. */
-	readonly limit: (delay: number, what: string) => { readonly signal: AbortSignal; readonly timer: Timer }
+	readonly limit: (delay: number, what: string) => TimeLimit
 }
 
 /** Writes, and clears away what writes leave behind. */
@@ -94,6 +95,7 @@ export class NatsWriter<Item extends ConfigItem, Pull extends PullTarget> {
 		const limit = this.#options.limit(timeout, what)
 		const { signal } = limit
 		try {
+			if (signal.aborted) throw reasonOf(signal)
 			for (;;) {
 				if (replica.fault !== undefined) throw replica.fault
 				const current = mirror.state(service)
@@ -114,7 +116,7 @@ export class NatsWriter<Item extends ConfigItem, Pull extends PullTarget> {
 		} catch (error) {
 			throw asDatabaseError(error, what)
 		} finally {
-			limit.timer[Symbol.dispose]()
+			limit[Symbol.dispose]()
 		}
 	}
 
@@ -169,7 +171,7 @@ export class NatsWriter<Item extends ConfigItem, Pull extends PullTarget> {
 				settings.logger.debug('The NATS bucket could not be tidied', { error })
 			})
 			.then(() => {
-				limit.timer[Symbol.dispose]()
+				limit[Symbol.dispose]()
 				this.#background.delete(done)
 			})
 		this.#background.add(done)

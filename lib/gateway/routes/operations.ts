@@ -127,6 +127,7 @@ export const operationRoutes = <Item extends ConfigItem>(
 						.map(record => summaryOf(record, db.items(record.service).length)),
 					pulls: desk.pulls().filter(({ service }) => isFor(identity, service)),
 					failures: failuresFor(identity, { limit: SHOWN_FAILURES }).failures,
+					...(desk.streaming !== undefined && { stream: desk.streaming.status }),
 				} satisfies Answer<'Status'>),
 		},
 		{

@@ -130,6 +130,38 @@ export const settingsSchema = z.strictObject({
 		})
 		.prefault({}),
 
+	stream: z
+		.union([
+			z.literal(false),
+			z.strictObject({
+				maxClients: count.optional().describe('At once; default: four fifths of limits.maxConnections'),
+				heartbeatInterval: milliseconds.default(30_000).describe('Of a stream without news'),
+				lifetime: z
+					.union([milliseconds, z.null()])
+					.default(30 * 60_000)
+					.describe('After this, less up to half of it, a client is asked to connect anew; null: never'),
+				stallTimeout: milliseconds.default(60_000).describe('How long a client may take nothing'),
+				maxClientBytes: bytes.default(8 * 2 ** 20).describe('What may wait for one client'),
+				maxLogEvents: count.default(10_000).describe('From which clients resume that were away'),
+				maxLogBytes: bytes.default(16 * 2 ** 20),
+				upstream: z
+					.strictObject({
+						url: z.url({ protocol: /^https?$/ }).describe('Of another gateway, or of what speaks like one'),
+						path: z.string().startsWith('/').optional(),
+						token: z.string().min(1).optional(),
+						lastGood: z
+							.string()
+							.min(1)
+							.optional()
+							.describe('A folder: what was good last, for the next start'),
+					})
+					.optional()
+					.describe('Pass this stream on, in place of what the database holds'),
+			}),
+		])
+		.prefault({})
+		.describe('How /relay_auto_config is served; false: it is not'),
+
 	rateLimit: rate(200, 400).describe('Requests per token; false: no limit'),
 	failedAuthentications: rate(0.2, 20).describe('Wrong tokens per address; false: no limit'),
 })

@@ -126,10 +126,22 @@ const shownNats = (nats: NonNullable<Settings['nats']>): unknown => {
 	}
 }
 
+const shownStream = ({ upstream, ...rest }: Exclude<Settings['stream'], false>): unknown => ({
+	...rest,
+	...(upstream !== undefined && {
+		upstream: {
+			...upstream,
+			url: redactUrl(upstream.url),
+			...(upstream.token !== undefined && { token: mask(upstream.token) }),
+		},
+	}),
+})
+
 /** The settings as they may be shown. */
 export const shownSettings = (settings: Settings): unknown => ({
 	...settings,
 	...(settings.token !== undefined && { token: mask(settings.token) }),
+	...(settings.stream !== false && { stream: shownStream(settings.stream) }),
 	...(settings.nats !== undefined && { nats: shownNats(settings.nats) }),
 	tokens: settings.tokens.map(token => ({
 		...token,

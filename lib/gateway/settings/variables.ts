@@ -40,6 +40,10 @@ export const GATEWAY_VARIABLES: readonly GatewayVariable[] = [
 	variable('MAX_CONNECTIONS', 'limits.maxConnections', 'number'),
 	variable('BODY_TIMEOUT', 'timeouts.body', 'number'),
 	variable('DRAIN_TIMEOUT', 'timeouts.drain', 'number'),
+	variable('STREAM_MAX_CLIENTS', 'stream.maxClients', 'number'),
+	variable('UPSTREAM_URL', 'stream.upstream.url', 'text'),
+	variable('UPSTREAM_TOKEN', 'stream.upstream.token', 'secret'),
+	variable('UPSTREAM_LAST_GOOD', 'stream.upstream.lastGood', 'text'),
 	variable('RATE_PER_SECOND', 'rateLimit.perSecond', 'number'),
 	variable('RATE_BURST', 'rateLimit.burst', 'number'),
 ]

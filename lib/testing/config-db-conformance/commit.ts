@@ -62,6 +62,20 @@ export const commitChecks: readonly Check[] = [
 		},
 	},
 	{
+		title: 'who is told CONFLICT sees what it conflicted with',
+		async run(session) {
+			const first = session.commit([item('a')])
+			const second = session.commit([item('b')]).then(
+				() => assert.fail('Expected the second of two commits upon revision 0 to be refused'),
+				(error: unknown) => {
+					assert.equal((error as { code?: unknown }).code, 'CONFLICT')
+					assert.equal(session.db.get('orders', 'a').status, 'found')
+				},
+			)
+			await Promise.all([first, second])
+		},
+	},
+	{
 		title: 'a commit upon another revision is CONFLICT and changes nothing',
 		async run(session) {
 			const first = await session.commit([item('a')])

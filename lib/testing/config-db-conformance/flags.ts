@@ -67,10 +67,21 @@ export const flagChecks: readonly Check[] = [
 		async run(session) {
 			await session.commit([item('a', '1.0.0', { disabled: true }), item('a', '0.9.0')])
 			assert.equal(latest(session), '0.9.0')
-			assert.equal(await session.setDisabled('a', '1.0.0', true), 'unchanged')
 			assert.equal(await session.setDisabled('a', '1.0.0', false), 'changed')
 			assert.equal(latest(session), '1.0.0')
 			await session.commit([item('a', '1.0.0', { disabled: true, value: 2 })])
+			assert.equal(latest(session), '1.0.0')
+		},
+	},
+	{
+		title: 'an operator may disable what disables itself, and is heeded when it does not any more',
+		async run(session) {
+			await session.commit([item('a', '1.0.0', { disabled: true })])
+			assert.equal(await session.setDisabled('a', '1.0.0', true), 'changed')
+			assert.equal(await session.setDisabled('a', '1.0.0', true), 'unchanged')
+			await session.commit([item('a', '1.0.0', { disabled: false })])
+			assert.equal(session.db.get('orders', 'a', '1.0.0').status, 'disabled')
+			assert.equal(await session.setDisabled('a', '1.0.0', false), 'changed')
 			assert.equal(latest(session), '1.0.0')
 		},
 	},

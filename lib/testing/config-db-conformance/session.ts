@@ -11,6 +11,7 @@ import type {
 } from '../../config/config-db.ts'
 import { sleep, systemClock } from '../../core/clock.ts'
 import { messageOf, RemoteTermError, type ErrorCode } from '../../core/errors.ts'
+import { within } from '../within.ts'
 
 /** What the suite stores. */
 export interface ConformanceItem extends ConfigItem {
@@ -106,17 +107,8 @@ export class Session {
 		return peer
 	}
 
-	async within<Result>(step: string, work: Promise<Result>): Promise<Result> {
-		const giveUp = new AbortController()
-		const limit = sleep(systemClock, this.#limit, { signal: giveUp.signal }).then(() => {
-			throw new Error(`Expected ${step} to be done within ${this.#limit} ms`)
-		})
-		try {
-			return await Promise.race([work, limit])
-		} finally {
-			giveUp.abort()
-			limit.catch(() => {})
-		}
+	within<Result>(step: string, work: Promise<Result>): Promise<Result> {
+		return within(this.#limit, work, step)
 	}
 
 	async until(what: string, holds: () => boolean): Promise<void> {

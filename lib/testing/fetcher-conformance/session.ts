@@ -13,6 +13,7 @@ import {
 	type Version,
 } from '../../core/fetcher.ts'
 import { silentLogger } from '../../core/logger.ts'
+import { within } from '../within.ts'
 
 /** A fetcher under test, with the hold that the suite needs on its source. */
 export interface FetcherHarness {
@@ -194,17 +195,8 @@ export class Session {
 	}
 
 	/** Settles as `work` does, but fails where that takes longer than anything may take. */
-	async within<Result>(work: PromiseLike<Result>, subject: string): Promise<Result> {
-		const pause = new AbortController()
-		const late = sleep(systemClock, this.#limit, { signal: pause.signal }).then(() =>
-			assert.fail(`Expected ${subject} to settle within ${this.#limit} ms`),
-		)
-		late.catch(() => {})
-		try {
-			return await Promise.race([work, late])
-		} finally {
-			pause.abort()
-		}
+	within<Result>(work: PromiseLike<Result>, subject: string): Promise<Result> {
+		return within(this.#limit, work, subject)
 	}
 
 	/** Waits until a fact is so. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { sleep, systemClock } from '../../core/clock.ts'
 import { RemoteTermError, type ErrorCode } from '../../core/errors.ts'
 import type { Channel, ChannelListener, Peer, PeerDownReason, Transport } from '../../core/transport.ts'
+import { within } from '../within.ts'
 
 /** A network under test, with the hold that the suite needs on it. */
 export interface TransportHarness {
@@ -90,17 +91,8 @@ export class Session {
 		else await this.harness.crash(transport)
 	}
 
-	async within<Result>(work: PromiseLike<Result>, subject: string): Promise<Result> {
-		const pause = new AbortController()
-		const late = sleep(systemClock, this.#limit, { signal: pause.signal }).then(() =>
-			assert.fail(`Expected ${subject} to settle within ${this.#limit} ms`),
-		)
-		late.catch(() => {})
-		try {
-			return await Promise.race([work, late])
-		} finally {
-			pause.abort()
-		}
+	within<Result>(work: PromiseLike<Result>, subject: string): Promise<Result> {
+		return within(this.#limit, work, subject)
 	}
 
 	/** Waits until a fact is so. */

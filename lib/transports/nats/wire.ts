@@ -68,6 +68,11 @@ export class NatsWire implements Wire {
 
 	detach(): void {}
 
+	/** The server answers behind all that it has for us; without it, the connection is lost before long. */
+	catchUp(done: () => void): void {
+		this.#options.connection.flush().then(done, () => {})
+	}
+
 	async close(): Promise<void> {
 		const { connection, clock, closeTimeout } = this.#options
 		for (const subscription of this.#subscriptions) subscription.unsubscribe()

@@ -1,5 +1,6 @@
 import type { Peer } from '../../core/transport.ts'
 import { Incoming } from './incoming.ts'
+import type { Room } from './parts.ts'
 
 /** Somebody else in the scope, as we know it. */
 export class Fellow {
@@ -20,13 +21,13 @@ export class Fellow {
 	constructor(
 		peer: Peer,
 		opening: number,
-		about: Pick<Fellow, 'stint' | 'heardAt' | 'pause'> & { maxBytes: number },
+		about: Pick<Fellow, 'stint' | 'heardAt' | 'pause'> & { room: Room },
 	) {
 		this.peer = peer
 		this.opening = opening
 		this.stint = about.stint
 		this.heardAt = about.heardAt
 		this.pause = about.pause
-		this.incoming = new Incoming(about.maxBytes)
+		this.incoming = new Incoming(about.room)
 	}
 }

@@ -1,4 +1,5 @@
 import type { Frame } from './frame.ts'
+import { Parts, type Room } from './parts.ts'
 
 /** What becomes of a part of a message. */
 export type Arrival =
@@ -16,14 +17,19 @@ export class Incoming {
 	#casts: number | undefined
 	#directs = 0
 	#stint = 0
-	#parts: Uint8Array[] = []
-	#bytes = 0
 	/** How many parts of the message at hand are still to come; −1 where none is at hand. */
 	#missing = -1
 	readonly #maxBytes: number
+	readonly #parts: Parts
 
-	constructor(maxBytes: number) {
-		this.#maxBytes = maxBytes
+	constructor(room: Room) {
+		this.#maxBytes = room.maxBytes
+		this.#parts = new Parts(room)
+	}
+
+	/** Nothing more is expected. */
+	close(): void {
+		this.#giveUp()
 	}
 
 	/** What a greeting says about what has gone to everybody before it: how much of that is missing. */
@@ -45,17 +51,17 @@ export class Incoming {
 			this.#giveUp()
 			return { kind: 'part', lost }
 		}
-		this.#bytes += frame.body.length
-		if (this.#bytes > this.#maxBytes) {
+		this.#missing = frame.more
+		if (frame.more === 0 && this.#parts.isEmpty && frame.body.length <= this.#maxBytes)
+			return this.#message(frame.body, lost)
+		if (!this.#parts.add(frame.body)) {
 			this.#giveUp()
 			return { kind: 'too-large', lost }
 		}
-		this.#missing = frame.more
-		if (frame.more > 0) {
-			this.#parts.push(frame.body)
-			return { kind: 'part', lost }
-		}
-		const payload = this.#parts.length === 0 ? frame.body : joined([...this.#parts, frame.body], this.#bytes)
+		return frame.more > 0 ? { kind: 'part', lost } : this.#message(this.#parts.joined, lost)
+	}
+
+	#message(payload: Uint8Array, lost: number): Arrival {
 		this.#giveUp()
 		return { kind: 'message', payload, lost }
 	}
@@ -85,18 +91,7 @@ export class Incoming {
 	}
 
 	#giveUp(): void {
-		this.#parts = []
-		this.#bytes = 0
+		this.#parts.clear()
 		this.#missing = -1
 	}
-}
-
-const joined = (parts: readonly Uint8Array[], bytes: number): Uint8Array => {
-	const whole = new Uint8Array(bytes)
-	let at = 0
-	for (const part of parts) {
-		whole.set(part, at)
-		at += part.length
-	}
-	return whole
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../../core/logger.ts'
 import type { Random } from '../../core/random.ts'
 import type { Peer } from '../../core/transport.ts'
 import type { GuardedListener } from '../listener.ts'
+import type { Room } from './parts.ts'
 import type { PulseSettings } from './pulse.ts'
 
 export interface SessionContext {
@@ -12,6 +13,9 @@ export interface SessionContext {
 	readonly opening: number
 	readonly listener: GuardedListener
 	readonly maxMessageBytes: number
+	readonly maxPeers: number
+	/** Shared by all channels of a transport. */
+	readonly room: Room
 	readonly pulse: PulseSettings
 	readonly clock: Clock
 	readonly random: Random

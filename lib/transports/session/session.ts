@@ -3,9 +3,11 @@ import { encodePayload, readPayload } from '../payload.ts'
 import { Company } from './company.ts'
 import { Fellow } from './fellow.ts'
 import { decodeFrame, type Frame, type Kind } from './frame.ts'
+import { Notices } from './notices.ts'
 import { Outgoing } from './outgoing.ts'
 import { Pulse } from './pulse.ts'
 import type { SessionContext } from './session-context.ts'
+import { Vigil } from './vigil.ts'
 import type { Wire } from './wire.ts'
 
 /** What somebody may claim, in milliseconds: an hour. */
@@ -36,15 +38,19 @@ export class Session implements Channel<unknown> {
 	readonly #pulse: Pulse
 	readonly #outgoing: Outgoing
 	readonly #company = new Company()
+	readonly #vigil: Vigil
 	/** Who is to be told that we are there. */
 	readonly #answers = new Map<string, Peer>()
 	readonly #counts = { sent: 0, received: 0, dropped: 0, refused: 0, lost: 0 }
-	#hasNamesake = false
+	readonly #notices: Notices
 
 	constructor(context: SessionContext, connect: (hear: (bytes: unknown) => void) => Wire) {
 		this.#context = context
 		this.#wire = connect(bytes => this.#hear(bytes))
 		this.#outgoing = new Outgoing(context.self, context.opening, () => this.#wire.maxFrameBytes)
+		this.#notices = new Notices(context)
+		const silent = (fellow: Fellow): void => this.#forget(fellow, 'silent')
+		this.#vigil = new Vigil(this.#company, context, this.#wire, silent)
 		this.#pulse = new Pulse(context.pulse, context, {
 			size: () => this.#company.size,
 			beat: late => this.#beat(late),
@@ -77,7 +83,7 @@ export class Session implements Channel<unknown> {
 		if (this.#state !== 'connected') return
 		this.#state = 'away'
 		this.#pulse.stop()
-		this.#answers.clear()
+		this.#vigil.giveUp()
 		for (const fellow of this.#company.all()) this.#forget(fellow, 'disconnected')
 	}
 
@@ -121,6 +127,7 @@ export class Session implements Channel<unknown> {
 		this.#state = 'closed'
 		this.#context.listener.close()
 		this.#pulse.stop()
+		this.#vigil.giveUp()
 		const all = this.#company.all().map(({ peer }) => peer)
 		if (wasConnected) this.#wire.cast(all, this.#greeting('goodbye'))
 		this.#company.clear()
@@ -139,12 +146,10 @@ export class Session implements Channel<unknown> {
 
 	/** Ourselves, as an echo; or somebody who must not be there. */
 	#hearNamesake({ id, name }: Peer): void {
-		const { logger, scope, self } = this.#context
-		if (id === self.id) return
-		this.#refuse()
-		if (!this.#hasNamesake)
-			logger.warn(`Another peer is called '${name}', too: names must be unique`, { scope })
-		this.#hasNamesake = true
+		if (id !== this.#context.self.id) {
+			this.#refuse()
+			this.#notices.namesake(name)
+		}
 	}
 
 	#hearFrom(frame: Frame): void {
@@ -185,23 +190,26 @@ export class Session implements Channel<unknown> {
 	#hearGoodbye(frame: Frame): void {
 		const { from, opening } = frame
 		const fellow = this.#company.get(from.id)
+		if (fellow !== undefined) this.#note(fellow, frame)
 		this.#company.depart(from.id, opening)
-		if (fellow === undefined) return
-		this.#note(fellow, frame)
-		this.#forget(fellow, 'goodbye')
+		if (fellow !== undefined) this.#forget(fellow, 'goodbye')
 	}
 
-	/** `undefined` where the channel was closed meanwhile. */
+	/** `undefined` where the channel was closed meanwhile, or is full. */
 	#meet({ from, opening }: Frame): Fellow | undefined {
 		const before = this.#company.named(from.name)
 		if (before !== undefined) this.#leave(before, 'replaced')
 		if (this.#state !== 'connected') return undefined
+		if (this.#company.size >= this.#context.maxPeers) {
+			this.#refuse()
+			return this.#notices.full(from.name)
+		}
 		this.#stints += 1
 		const fellow = new Fellow(from, opening, {
 			stint: this.#stints,
 			heardAt: this.#context.clock.monotonic(),
 			pause: this.#pulse.longestPause,
-			maxBytes: this.#context.maxMessageBytes,
+			room: this.#context.room,
 		})
 		this.#company.add(fellow)
 		this.#wire.attach(from)
@@ -223,6 +231,7 @@ export class Session implements Channel<unknown> {
 	#forget(fellow: Fellow, reason: PeerDownReason): void {
 		const { peer } = fellow
 		if (!this.#company.delete(fellow)) return
+		fellow.incoming.close()
 		this.#answers.delete(peer.id)
 		this.#wire.detach(peer)
 		if (this.#company.peers.delete(peer.id)) this.#context.listener.peerDown(peer, reason)
@@ -258,20 +267,12 @@ export class Session implements Channel<unknown> {
 
 	/** Where only who addresses us is known to hear us, we ask for a word before it is up, and give one after. */
 	#introduce(fellow: Fellow | undefined): void {
-		if (fellow === undefined) return
-		const kind = this.#wire.mutual && !fellow.isUp ? 'hello' : 'answer'
-		this.#wire.introduce(fellow.peer, this.#greeting(kind, fellow))
+		const kind = this.#wire.mutual && fellow?.isUp === false ? 'hello' : 'answer'
+		if (fellow !== undefined) this.#wire.introduce(fellow.peer, this.#greeting(kind, fellow))
 	}
 
 	#beat(late: number): void {
-		const now = this.#context.clock.monotonic()
-		const { patience } = this.#context.pulse
-		for (const fellow of this.#company.all()) {
-			// A process that stood still has not read what others said meanwhile. They are not to blame.
-			fellow.heardAt += late
-			if (now - fellow.heardAt > fellow.pause * patience) this.#forget(fellow, 'silent')
-			if (this.#state !== 'connected') return
-		}
+		this.#vigil.look(late)
 		const pause = this.#pulse.longestPause
 		if (!this.#hasCast || this.#wire.mutual || pause !== this.#announced) this.#announce('alive')
 		this.#hasCast = false

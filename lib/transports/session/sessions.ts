@@ -6,6 +6,7 @@ import { bootId, type Random } from '../../core/random.ts'
 import { peerOf, type Channel, type ChannelListener, type Peer } from '../../core/transport.ts'
 import { GuardedListener } from '../listener.ts'
 import { peerName, scopeName } from '../names.ts'
+import { Room } from './parts.ts'
 import { parsePulse, PULSE_OPTIONS, type PulseOptions, type PulseSettings } from './pulse.ts'
 import { Session } from './session.ts'
 import type { Wire } from './wire.ts'
@@ -16,6 +17,8 @@ export interface SessionOptions extends PulseOptions {
 	readonly name: string
 	/** The size limit of a message as MessagePack, in bytes. Default: 64 MiB. */
 	readonly maxMessageBytes?: number | undefined
+	/** How many peers of one scope may be known at a time; who comes beyond is not listened to. Default: 10,000. */
+	readonly maxPeers?: number | undefined
 	readonly clock?: Clock | undefined
 	/** Default: `Math.random`. */
 	readonly random?: Random | undefined
@@ -26,6 +29,7 @@ export const SESSION_OPTIONS = [
 	...PULSE_OPTIONS,
 	'name',
 	'maxMessageBytes',
+	'maxPeers',
 	'clock',
 	'random',
 	'logger',
@@ -34,6 +38,7 @@ export const SESSION_OPTIONS = [
 export interface SessionSettings {
 	readonly self: Peer
 	readonly maxMessageBytes: number
+	readonly maxPeers: number
 	readonly pulse: PulseSettings
 	readonly clock: Clock
 	readonly random: Random
@@ -44,6 +49,7 @@ export interface SessionSettings {
 export const parseSessionOptions = (options: SessionOptions): SessionSettings => {
 	const {
 		maxMessageBytes = 64 * 2 ** 20,
+		maxPeers = 10_000,
 		clock = systemClock,
 		random = Math.random,
 		logger = consoleLogger,
@@ -51,6 +57,7 @@ export const parseSessionOptions = (options: SessionOptions): SessionSettings =>
 	return {
 		self: peerOf(peerName(options.name), bootId(random)),
 		maxMessageBytes: positiveInteger('maxMessageBytes', maxMessageBytes),
+		maxPeers: positiveInteger('maxPeers', maxPeers),
 		pulse: parsePulse(options),
 		clock,
 		random,
@@ -63,10 +70,12 @@ export class Sessions {
 	#openings = 0
 	#isClosed = false
 	readonly #settings: SessionSettings & { readonly background: boolean }
+	readonly #room: Room
 	readonly #open = new Map<string, Session>()
 
 	constructor(settings: SessionSettings & { readonly background: boolean }) {
 		this.#settings = settings
+		this.#room = new Room(settings.maxMessageBytes)
 	}
 
 	[Symbol.iterator](): Iterator<Session> {
@@ -88,6 +97,7 @@ export class Sessions {
 			...this.#settings,
 			scope,
 			opening: this.#openings,
+			room: this.#room,
 			listener: new GuardedListener(listener, scope, logger),
 			left: () => void this.#open.delete(scope),
 		}

@@ -23,6 +23,11 @@ export interface Wire {
 	attach(peer: Peer): void
 	/** Somebody is not there any more. */
 	detach(peer: Peer): void
+	/**
+	 * Calls `done` once all that has reached us, or the network on its way to us, until now has been heard: a sign of life
+	 * in a backlog is one. Never, where the network is lost before that.
+	 */
+	catchUp(done: () => void): void
 	/** Ends it when what is on its way is sent, within a limit. */
 	close(): Promise<void>
 }

@@ -1,0 +1,61 @@
+/**
+ * Threads of one process that know of each other without any server: workers join a group, and the main thread gives
+ * work to whoever is in it. One of them is terminated in the midst of it, and nobody has to be told.
+ *
+ *     npm run build && node dist/examples/threads/main.js
+ */
+import assert from 'node:assert/strict'
+import { Worker } from 'node:worker_threads'
+import { ProcessGroups } from 'remote-term/publisher'
+import { BroadcastChannelTransport } from 'remote-term/transports/broadcast-channel'
+import type { Answer, Question } from './worker.ts'
+
+/** Short, so that a thread which ends without a word is missed within a second. */
+const heartbeat = 200
+const transport = new BroadcastChannelTransport({ name: 'main', heartbeat, keepAlive: true })
+const groups = ProcessGroups.start('groups', { transport })
+const { notifications } = groups.monitor('adders')
+
+const workers = ['one', 'two', 'three'].map(
+	name => new Worker(new URL('./worker.js', import.meta.url), { workerData: { name, heartbeat } }),
+)
+const answered = new Map<number, (sum: number) => void>()
+const questions = transport.open<Question | Answer>('questions', {
+	peerUp() {},
+	peerDown() {},
+	message(from, message) {
+		if (!('sum' in message)) return
+		console.log(`${from.name} says ${message.sum}`)
+		answered.get(message.id)?.(message.sum)
+		answered.delete(message.id)
+	},
+})
+
+/** Until so many are members; tells who comes and goes. */
+const members = async (count: number): Promise<void> => {
+	while (groups.members('adders').length !== count) {
+		const { value } = await notifications.next()
+		for (const { peer } of value?.members ?? []) console.log(`${value?.type}: ${peer.name}`)
+	}
+}
+
+let asked = 0
+const ask = (numbers: readonly number[]): Promise<number> => {
+	const adders = groups.members('adders')
+	const id = asked++
+	const adder = adders[id % adders.length]!.peer
+	return new Promise((resolve, reject) => {
+		answered.set(id, resolve)
+		if (!questions.send(adder, { id, numbers })) reject(new Error(`${adder.name} cannot be reached`))
+	})
+}
+
+await members(3)
+assert.deepEqual(await Promise.all([ask([1, 2]), ask([3, 4]), ask([5, 6])]), [3, 7, 11])
+await workers[1]!.terminate()
+await members(2)
+assert.deepEqual(await Promise.all([ask([7, 8]), ask([9, 10])]), [15, 19])
+
+await groups.stop()
+await transport.close()
+for (const worker of workers) await worker.terminate()

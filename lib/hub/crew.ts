@@ -1,0 +1,90 @@
+import type { Clock } from '../core/clock.ts'
+import { invalid } from '../core/options.ts'
+import type { Random } from '../core/random.ts'
+import { directiveKey, type Directive } from './directive.ts'
+import type { Directives } from './directives.ts'
+import type { FleetServices, FleetTerm } from './fleet-term.ts'
+import { LocalServices } from './local-services.ts'
+import { LocalTerm } from './local-term.ts'
+import { DIRECTIVE_KINDS, rowKey, type RunState } from './rows.ts'
+
+export interface CrewSettings {
+	readonly clock: Clock
+	readonly random: Random
+	readonly obeyTimeout: number
+	readonly successResolution: number
+	readonly directives: Pick<Directives, 'get'>
+	readonly publish: (key: string, state: RunState | undefined, isNews: boolean) => void
+}
+
+/** What this node runs. */
+export class Crew {
+	readonly #settings: CrewSettings
+	readonly #terms = new Map<string, LocalTerm>()
+	readonly #services = new Set<LocalServices>()
+
+	constructor(settings: CrewSettings) {
+		this.#settings = settings
+	}
+
+	get(term: string): FleetTerm | undefined {
+		return this.#terms.get(term)?.term
+	}
+
+	/** @throws `INVALID_OPTION` for a term of a name that is there already. */
+	attach(term: FleetTerm): void {
+		const { directives, publish, ...settings } = this.#settings
+		const { name } = term
+		if (typeof name !== 'string' || name === '' || name.length > 256)
+			throw invalid('term.name', 'a string of 1 to 256 characters', name)
+		if (this.#terms.has(name)) throw invalid('term', 'one of a name that is not attached', name)
+		const key = rowKey('term', name)
+		const local = new LocalTerm(term, {
+			...settings,
+			publish: (state, isNews) => publish(key, state, isNews),
+		})
+		this.#terms.set(name, local)
+		for (const kind of DIRECTIVE_KINDS) {
+			const directive = directives.get(directiveKey({ kind, term: name }))
+			if (directive !== undefined) local.obey(directive, false)
+		}
+	}
+
+	/** Whether it was there. */
+	detach(name: string): boolean {
+		const local = this.#terms.get(name)
+		if (local === undefined) return false
+		local.close()
+		this.#terms.delete(name)
+		this.#settings.publish(rowKey('term', name), undefined, true)
+		return true
+	}
+
+	attachServices(services: FleetServices): Disposable {
+		const local = new LocalServices(services, (service, state) =>
+			this.#settings.publish(rowKey('service', service), state, true),
+		)
+		this.#services.add(local)
+		return {
+			[Symbol.dispose]: () => {
+				if (this.#services.delete(local)) local.close()
+			},
+		}
+	}
+
+	obey(directive: Directive): void {
+		this.#terms.get(directive.term)?.obey(directive, true)
+	}
+
+	/** Ages change without an event. */
+	publish(): void {
+		for (const local of this.#terms.values()) local.publish()
+	}
+
+	close(): void {
+		for (const local of this.#terms.values()) local.close()
+		for (const local of this.#services) local.close()
+		this.#terms.clear()
+		this.#services.clear()
+	}
+}

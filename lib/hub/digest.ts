@@ -1,0 +1,74 @@
+/** Into how many parts what is known of nodes is divided; one more holds the directives. */
+export const NODE_PARTS = 256
+export const DIRECTIVE_PART = NODE_PARTS
+
+export type Hash = readonly [number, number]
+
+/** 64 bits of a text, well mixed (after MurmurHash3's finalizer). Against accidents, not against attackers. */
+export const hashOf = (text: string): Hash => {
+	let a = 0x9e3779b9
+	let b = 0x85ebca6b
+	for (let index = 0; index < text.length; index++) {
+		const code = text.charCodeAt(index)
+		a = Math.imul(a ^ code, 0x5bd1e995)
+		b = Math.imul(b ^ code, 0x1b873593)
+		a ^= a >>> 15
+		b ^= b >>> 13
+	}
+	return [finish(a ^ text.length), finish(b ^ Math.imul(text.length, 0xcc9e2d51))]
+}
+
+const finish = (word: number): number => {
+	let mixed = Math.imul(word ^ (word >>> 16), 0x85ebca6b)
+	mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+	return (mixed ^ (mixed >>> 16)) >>> 0
+}
+
+export const partOf = (id: string): number => hashOf(id)[0] % NODE_PARTS
+
+/**
+ * What is known, as 64 bits, and as as many for each of its parts: two nodes with the same digest know the same. Each
+ * fact is put in and taken out by exclusive or, so a change costs the same however much is known.
+ */
+export class Digest {
+	readonly #words = new Uint32Array(2 * (NODE_PARTS + 2))
+
+	/** Puts a fact in, or takes it out again. */
+	toggle(part: number, fact: string): void {
+		const [a, b] = hashOf(fact)
+		for (const at of [2 * part, 2 * (NODE_PARTS + 1)]) {
+			this.#words[at]! ^= a
+			this.#words[at + 1]! ^= b
+		}
+	}
+
+	get root(): [number, number] {
+		const at = 2 * (NODE_PARTS + 1)
+		return [this.#words[at]!, this.#words[at + 1]!]
+	}
+
+	equals([a, b]: Hash): boolean {
+		const [c, d] = this.root
+		return a === c && b === d
+	}
+
+	get parts(): Uint8Array<ArrayBuffer> {
+		const bytes = new DataView(new ArrayBuffer(8 * (NODE_PARTS + 1)))
+		for (let index = 0; index < 2 * (NODE_PARTS + 1); index++) bytes.setUint32(4 * index, this.#words[index]!)
+		return new Uint8Array(bytes.buffer)
+	}
+
+	/** Which parts are not the same there. Nothing for what is no list of parts. */
+	differing(parts: Uint8Array): number[] {
+		if (parts.length !== 8 * (NODE_PARTS + 1)) return []
+		const theirs = new DataView(parts.buffer, parts.byteOffset, parts.byteLength)
+		const different: number[] = []
+		for (let part = 0; part <= NODE_PARTS; part++) {
+			const same = [0, 1].every(
+				word => theirs.getUint32(8 * part + 4 * word) === this.#words[2 * part + word],
+			)
+			if (!same) different.push(part)
+		}
+		return different
+	}
+}

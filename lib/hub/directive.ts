@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { DIRECTIVE_KINDS, MAX_VERSION, rowCount, rowName, type Answer, type DirectiveKind } from './rows.ts'
+
+/**
+ * What the whole fleet is told to do with a term. One register for each kind and term: the latest directive replaces
+ * the one before. Later is the higher `epoch`; of equal ones, that of the lexicographically lower author (SPEC §3.5).
+ */
+export const directive = z.object({
+	kind: z.enum(DIRECTIVE_KINDS),
+	term: rowName,
+	epoch: rowCount,
+	/** `Peer.id` of whoever said it. */
+	author: rowName,
+	/** When, in milliseconds since the Unix epoch, by the author's clock. */
+	at: z.number(),
+	/** `pin`: the version, `null` to let go. `rollback`: the version to return from. */
+	version: z.string().max(MAX_VERSION).nullish(),
+	/** `refresh`: over how many milliseconds the nodes spread themselves. */
+	window: z.number().nonnegative().optional(),
+	/** For how long after `at` it is obeyed, in milliseconds. Without: until it is replaced. */
+	lifetime: z.number().nonnegative().optional(),
+})
+export type Directive = Readonly<z.infer<typeof directive>>
+
+/** Which directive an answer or a register is about. */
+export type DirectiveStamp = Readonly<Pick<Directive, 'epoch' | 'author'>>
+
+export const directiveKey = ({ kind, term }: { kind: DirectiveKind; term: string }): string =>
+	`${kind}/${term}`
+
+/** Positive where `a` is to replace `b`, 0 where they are the same. Total, so merges come out alike in any order. */
+export const compareDirectives = (a: DirectiveStamp, b: DirectiveStamp): number =>
+	a.epoch - b.epoch || (a.author < b.author ? 1 : a.author > b.author ? -1 : 0)
+
+export const answersDirective = (answer: Answer | undefined, to: DirectiveStamp): boolean =>
+	answer !== undefined && answer.epoch === to.epoch && answer.author === to.author
+
+/** Whether it is still to be obeyed. Clocks differ; so does, by as much, when nodes stop obeying it. */
+export const isLive = ({ at, lifetime }: Directive, now: number): boolean =>
+	lifetime === undefined || now <= at + lifetime

@@ -1,0 +1,282 @@
+import type { Timer } from '../core/clock.ts'
+import { RemoteTermError } from '../core/errors.ts'
+import { Emitter } from '../core/events.ts'
+import { invalid, notNegative } from '../core/options.ts'
+import { Crew } from './crew.ts'
+import { Conversation } from './conversation.ts'
+import { directiveKey, type Directive } from './directive.ts'
+import type { FleetServices, FleetTerm } from './fleet-term.ts'
+import { FleetView, type Drift, type FleetNode, type FleetRun, type FleetTermSummary } from './fleet-view.ts'
+import { FleetOperation } from './operation.ts'
+import { parseHubOptions, type HubOptions, type HubSettings } from './options.ts'
+import { Publications } from './publications.ts'
+import { Registry, type RegistryChange } from './registry.ts'
+import { MAX_VERSION, rowKey, type DirectiveKind, type RunKind } from './rows.ts'
+
+/** Something about the fleet is not as it was. Read what it is now. */
+export type FleetChange =
+	| { readonly kind: 'node-up' | 'node-down'; readonly node: string; readonly boot: string }
+	/** A node says something new of what it runs. */
+	| { readonly kind: 'runs'; readonly id: string }
+	| { readonly kind: 'directive'; readonly directive: Directive }
+
+const REFRESH_WINDOW = 10_000
+const MINUTE = 60_000
+
+/**
+ * The fleet, as one of its nodes sees it: who runs which term, at which version, since when, and why not; and the place
+ * from which any node can tell all of them to refresh, to pin, or to roll back.
+ *
+ * ```ts
+ * const hub = new Hub({ transport: new NatsTransport(…) })
+ * await hub.start()
+ * hub.attach(rates)
+ * hub.whoRuns('rates')  // [{ node: 'web-1', version: '"a1"', status: 'ready', … }, …]
+ * hub.drift()           // [{ node: 'web-7', name: 'rates', behind: 2, forMs: 90_000, … }]
+ * await hub.pin('rates', '"a1"').settled()
+ * ```
+ *
+ * - Every read is synchronous, from memory.
+ * - A node alone says what it runs. What others know of it is a state that it was in, never older than what they knew
+ *   before; nothing remains of an instance that is down, and its successor is another one.
+ * - Directives are shared: the later one for the same thing wins, everywhere the same. They live as long as some node
+ *   does. Whoever comes later learns of them.
+ */
+export class Hub implements AsyncDisposable {
+	readonly #settings: HubSettings
+	readonly #registry: Registry
+	readonly #publications = new Publications()
+	readonly #crew: Crew
+	readonly #view: FleetView
+	readonly #conversation: Conversation
+	readonly #events: Emitter<{ change: FleetChange }>
+	readonly #operations = new Set<FleetOperation>()
+	readonly #life = new AbortController()
+	#phase: 'idle' | 'started' | 'stopped' = 'idle'
+	#stopping: Promise<void> | undefined
+	#checking: Timer | undefined
+
+	/** @throws `INVALID_OPTION` */
+	constructor(options: HubOptions) {
+		this.#settings = parseHubOptions(options)
+		const {
+			clock,
+			logger,
+			maxDirectives,
+			maxNodes,
+			maxRuns,
+			obeyTimeout,
+			random,
+			successResolution,
+			transport,
+		} = this.#settings
+		this.#events = new Emitter(logger)
+		this.#registry = new Registry({
+			...{ self: transport.self, startedAt: clock.now(), maxNodes, maxDirectives, maxRows: maxRuns },
+			isMember: id => this.#conversation.members.has(id),
+			changed: change => this.#changed(change),
+		})
+		this.#crew = new Crew({
+			...{ clock, random, obeyTimeout, successResolution },
+			directives: this.#registry.directives,
+			publish: (key, state, isNews) => {
+				if (this.#registry.set(key, state) && isNews) this.#conversation.tellSoon()
+			},
+		})
+		this.#conversation = new Conversation(this.#settings, this.#registry, {
+			nodeUp: ({ name, boot }) => this.#events.emit('change', { kind: 'node-up', node: name, boot }),
+			nodeDown: ({ name, boot }) => {
+				this.#events.emit('change', { kind: 'node-down', node: name, boot })
+				this.#checkSoon()
+			},
+			beforeSync: () => this.#crew.publish(),
+		})
+		this.#view = new FleetView(
+			transport.self,
+			this.#registry,
+			this.#publications,
+			() => this.#conversation.members,
+			() => clock.now(),
+		)
+	}
+
+	/** Joins the fleet. @throws `INVALID_OPTION` where the scope is open already; `STOPPED`. */
+	async start(): Promise<this> {
+		if (this.#phase === 'stopped') throw new RemoteTermError('STOPPED', 'The hub is stopped')
+		if (this.#phase === 'idle') {
+			this.#conversation.open()
+			this.#phase = 'started'
+		}
+		return this
+	}
+
+	/** Leaves the fleet, with a goodbye. Final and idempotent; nothing is called back afterwards. Terms go on. */
+	stop(): Promise<void> {
+		this.#stopping ??= this.#stop()
+		return this.#stopping
+	}
+
+	[Symbol.asyncDispose](): Promise<void> {
+		return this.stop()
+	}
+
+	/**
+	 * From now on the fleet knows of this term, and the term obeys the fleet. Returns what ends that.
+	 *
+	 * @throws `INVALID_OPTION` for one more term of the same name, or one too many; `STOPPED`.
+	 */
+	attach(term: FleetTerm): () => void {
+		this.#expectAlive()
+		this.#crew.attach(term)
+		return () => {
+			if (this.#crew.get(term.name) === term) this.detach(term.name)
+		}
+	}
+
+	/** The term is the node's own affair again. */
+	detach(term: string): void {
+		if (this.#phase !== 'stopped') this.#crew.detach(term)
+	}
+
+	/** The services of a gateway, by its `ConfigDb`. Returns what ends that. @throws `STOPPED` */
+	attachServices(services: FleetServices): () => void {
+		this.#expectAlive()
+		const attached = this.#crew.attachServices(services)
+		return () => attached[Symbol.dispose]()
+	}
+
+	/** Everybody that is up, this node included, by name. */
+	nodes(): FleetNode[] {
+		return this.#view.nodes()
+	}
+
+	/** Every term and service that somebody runs, by name. */
+	terms(): FleetTermSummary[] {
+		return this.#view.terms()
+	}
+
+	/** By the name of the node. */
+	whoRuns(name: string, kind: RunKind = 'term'): FleetRun[] {
+		return this.#view.whoRuns(name, kind)
+	}
+
+	/** The nodes that lag, and by how much; those that lag the most first. */
+	drift(name?: string): Drift[] {
+		return this.#view.drift(name)
+	}
+
+	/** The versions of something as the fleet has seen them published, the earliest first. */
+	versions(name: string, kind: RunKind = 'term'): string[] {
+		return this.#publications.of(rowKey(kind, name)).map(([version]) => version)
+	}
+
+	/** Calls back after each change. Returns what ends that. */
+	watch(listener: (change: FleetChange) => void): () => void {
+		return this.#events.on('change', listener)
+	}
+
+	/**
+	 * Has every node that runs the term ask its source, each at a moment of its own within `window` milliseconds (default:
+	 * 10 s). @throws `INVALID_OPTION`, `NOT_STARTED`, `STOPPED`
+	 */
+	refresh(
+		term: string,
+		{ window = REFRESH_WINDOW }: { readonly window?: number | undefined } = {},
+	): FleetOperation {
+		notNegative('window', window)
+		return this.#direct('refresh', term, { window, lifetime: window + 5 * MINUTE })
+	}
+
+	/** Has every node hold this version, those included that come later, until `unpin`. @throws as `refresh` */
+	pin(term: string, version: string): FleetOperation {
+		if (typeof version !== 'string' || version === '' || version.length > MAX_VERSION)
+			throw invalid('version', `a string of 1 to ${MAX_VERSION} characters`, version)
+		return this.#direct('pin', term, { version })
+	}
+
+	/** @throws as `refresh` */
+	unpin(term: string): FleetOperation {
+		return this.#direct('pin', term, { version: null })
+	}
+
+	/**
+	 * Has every node that holds `from` return to the version before. Whoever holds another has nothing to do, so it may
+	 * be said twice. Obeyed for an hour, by those too that come meanwhile.
+	 *
+	 * @param options.from Default: what most nodes hold. @throws as `refresh`, and where no node holds any version
+	 */
+	rollback(term: string, { from }: { readonly from?: string | undefined } = {}): FleetOperation {
+		const summary = this.#view.terms().find(one => one.kind === 'term' && one.name === term)
+		const version = from ?? summary?.versions.find(one => one.version !== undefined)?.version
+		if (version === undefined) throw invalid('from', 'a version, since no node holds any', from)
+		return this.#direct('rollback', term, { version, lifetime: 60 * MINUTE })
+	}
+
+	#direct(
+		kind: DirectiveKind,
+		term: string,
+		what: Pick<Directive, 'version' | 'window' | 'lifetime'>,
+	): FleetOperation {
+		this.#expectAlive()
+		if (this.#phase === 'idle')
+			throw new RemoteTermError('NOT_STARTED', 'Expected the hub to be started first')
+		if (typeof term !== 'string' || term === '' || term.length > 256)
+			throw invalid('term', 'a name of 1 to 256 characters', term)
+		const { clock, maxDirectives, transport } = this.#settings
+		const key = directiveKey({ kind, term })
+		const { directives } = this.#registry
+		if (!directives.hasRoomFor(key))
+			throw invalid('term', `one of those with directives, of which there are ${maxDirectives} already`, term)
+		const directive = {
+			...{ kind, term, epoch: directives.nextEpoch(key), author: transport.self.id, at: clock.now() },
+			...what,
+		}
+		this.#registry.author(directive)
+		this.#conversation.tell([directive])
+		return new FleetOperation(directive, {
+			...{ clock, life: this.#life.signal },
+			runs: () => this.#view.whoRuns(term, 'term'),
+			latest: () => directives.get(key),
+			follow: operation => this.#operations.add(operation),
+			unfollow: operation => this.#operations.delete(operation),
+		})
+	}
+
+	#changed(change: RegistryChange): void {
+		if (change.kind === 'directive') {
+			this.#crew.obey(change.directive)
+			this.#events.emit('change', change)
+		} else {
+			const record = this.#registry.get(change.id)
+			for (const key of change.keys) {
+				const state = record?.get(key)
+				if (state !== undefined) this.#publications.note(key, state)
+			}
+			this.#events.emit('change', { kind: 'runs', id: change.id })
+		}
+		this.#checkSoon()
+	}
+
+	/** Once for many changes: each operation looks at all nodes. */
+	#checkSoon(): void {
+		if (this.#operations.size === 0 || this.#phase === 'stopped') return
+		this.#checking ??= this.#settings.clock.timer(this.#settings.batchInterval, () => {
+			this.#checking = undefined
+			for (const operation of [...this.#operations]) operation.check()
+		})
+	}
+
+	async #stop(): Promise<void> {
+		this.#phase = 'stopped'
+		this.#events.clear()
+		this.#checking?.[Symbol.dispose]()
+		this.#life.abort(new RemoteTermError('STOPPED', 'The hub is stopped'))
+		this.#operations.clear()
+		this.#crew.close()
+		await this.#conversation.close()
+	}
+
+	#expectAlive(): void {
+		if (this.#phase === 'stopped') throw new RemoteTermError('STOPPED', 'The hub is stopped')
+	}
+}
