@@ -1,4 +1,5 @@
 import { NatsConfigDb, type NatsConfigDbOptions } from '../../lib/config/nats.ts'
+import { parseNatsConfigDbOptions } from '../../lib/config/nats/options.ts'
 import { outcomeOf } from '../../lib/config/nats/outcome.ts'
 import type { ConfigChange, ConfigItem, ServiceCommit } from '../../lib/config/config-db.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
@@ -633,6 +634,15 @@ for (const [title, options] of wrong) {
 		t.throws(() => new NatsConfigDb(options as NatsConfigDbOptions), { code: 'INVALID_OPTION' })
 	})
 }
+
+test('a bucket lies on three servers where three are named, and on one otherwise', t => {
+	const replicasOf = (options: NatsConfigDbOptions): number => parseNatsConfigDbOptions(options).replicas
+	t.is(replicasOf({ servers: ['n1', 'n2', 'n3'] }), 3)
+	t.is(replicasOf({ servers: 'n1,n2,n3,n4' }), 3)
+	t.is(replicasOf({ servers: ['n1', 'n2'] }), 1)
+	t.is(replicasOf({}), 1)
+	t.is(replicasOf({ servers: ['n1', 'n2', 'n3'], replicas: 1 }), 1)
+})
 
 test('close waits for what is being written no longer than one write may take, however many wait', async t => {
 	const server = await startNatsServer(t, { jetstream: true })

@@ -10,7 +10,8 @@ export interface NatsConfigDbOptions extends NatsOptions {
 	readonly bucket?: string | undefined
 	/**
 	 * On how many servers of the cluster the bucket lies: 1, 3 or 5; with 3, what was acknowledged survives the loss of
-	 * one. Counts when the bucket is made; `nats stream edit` changes it later. Default: 1.
+	 * one. Counts when the bucket is made; `nats stream edit` changes it later. Default: 3 where three servers or more are
+	 * named, else 1.
 	 */
 	readonly replicas?: number | undefined
 	/**
@@ -49,7 +50,6 @@ export const parseNatsConfigDbOptions = (options: NatsConfigDbOptions): NatsConf
 	])
 	const {
 		bucket = 'remote-term-config',
-		replicas = 1,
 		timeout = 15 * SECOND,
 		openTimeout = 30 * SECOND,
 		maxServiceBytes = 64 * 2 ** 20,
@@ -59,10 +59,11 @@ export const parseNatsConfigDbOptions = (options: NatsConfigDbOptions): NatsConf
 	} = options
 	if (typeof bucket !== 'string' || !/^[A-Za-z0-9_-]{1,200}$/.test(bucket))
 		throw invalid('bucket', '1 to 200 letters, digits, `_` or `-`', bucket)
+	const nats = parseNatsOptions(options)
+	const { replicas = nats.servers.length >= 3 ? 3 : 1 } = options
 	if (![1, 3, 5].includes(replicas)) throw invalid('replicas', '1, 3 or 5', replicas)
 	return Object.freeze({
-		nats: parseNatsOptions(options),
-		...{ bucket, replicas, clock, random },
+		...{ nats, bucket, replicas, clock, random },
 		timeout: positive('timeout', timeout),
 		openTimeout: positive('openTimeout', openTimeout),
 		maxServiceBytes: positiveInteger('maxServiceBytes', maxServiceBytes),
