@@ -53,10 +53,15 @@ export const readWhole = (
 		const hash = createHash('sha256').update(bytes)
 		const isShared = header.kind === 'table-image'
 		const body = new Uint8Array(isShared ? new SharedArrayBuffer(header.size) : new ArrayBuffer(header.size))
+		const read = (at: number): Promise<number> =>
+			at < body.length ? readAll(file, body.subarray(at, at + PIECE), bytes.length + at) : Promise.resolve(0)
+		// The next piece is read while this one is digested.
+		let reading = read(0)
 		for (let at = 0; at < body.length; at += PIECE) {
-			if (signal.aborted) throw reasonOf(signal)
 			const piece = body.subarray(at, at + PIECE)
-			if ((await readAll(file, piece, bytes.length + at)) < piece.length) return shortened
+			if ((await reading) < piece.length) return shortened
+			if (signal.aborted) throw reasonOf(signal)
+			reading = read(at + PIECE)
 			hash.update(piece)
 		}
 		const checksum = new Uint8Array(CHECKSUM_BYTES)
