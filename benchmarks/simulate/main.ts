@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util'
 import { plot, type Series } from '../plot.ts'
 import { CONTESTANTS, SYNC_INTERVAL, ROUND } from './contestants.ts'
 import { ReferenceWorld } from './reference.ts'
-import { World, type Spread } from './world.ts'
+import type { Spread } from './spread.ts'
+import { World } from './world.ts'
 
 const { values: flags } = parseArgs({
 	options: { full: { type: 'boolean', default: false }, plot: { type: 'boolean', default: false } },

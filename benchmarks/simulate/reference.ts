@@ -3,7 +3,8 @@ import { seededRandom, type Random } from '../../lib/core/random.ts'
 import type { Channel, Peer } from '../../lib/core/transport.ts'
 import { FakeClock, MemoryNetwork } from '../../lib/testing/index.ts'
 import { RECIPIENTS, ROUND, SYNC_INTERVAL } from './contestants.ts'
-import type { Spread, WorldOptions } from './world.ts'
+import { measureSpread, type Spread, type SpreadLimits } from './spread.ts'
+import type { WorldOptions } from './world.ts'
 
 /** More than that in one spread, and we have seen enough. */
 const MOST_MESSAGES = 1_000_000
@@ -191,34 +192,24 @@ export class ReferenceWorld {
 		this.#syncLater()
 	}
 
-	spread({ limit = 200, after = 0 }: { limit?: number; after?: number } = {}): Spread {
-		const before = this.network.counts
-		this.began = before.sentMessages
+	spread(limits: SpreadLimits = {}): Spread {
+		this.began = this.network.counts.sentMessages
 		this.isTooMuch = false
-		const version = `v${++this.#versions}`
-		this.#nodes.find(({ name }) => name === this.owner)!.propagate(version)
-		this.clock.run(1)
-		let rounds: number | undefined
-		let most = 0
-		let sent = this.#sentByNode()
-		for (let round = 1; round <= limit + after && !this.isTooMuch; round++) {
-			this.clock.run(ROUND)
-			const now = this.#sentByNode()
-			for (let index = 0; index < now.length; index++) most = Math.max(most, now[index]! - sent[index]!)
-			sent = now
-			const isKnown = this.#nodes.every(node => node.versions.get(this.owner)?.version === version)
-			if (rounds === undefined && isKnown) rounds = round
-			if (rounds !== undefined && round >= rounds + after) break
-			if (round >= limit && rounds === undefined) break
-		}
-		const { sentBytes, sentMessages } = this.network.counts
-		return {
-			rounds,
-			messages: sentMessages - before.sentMessages,
-			bytes: sentBytes - before.sentBytes,
-			perNodeAndRound: most,
-			isTooMuch: this.isTooMuch,
-		}
+		const { clock, network } = this
+		const spread = measureSpread(
+			{
+				...{ clock, network },
+				publish: () => {
+					const version = `v${++this.#versions}`
+					this.#nodes.find(({ name }) => name === this.owner)!.propagate(version)
+					return version
+				},
+				isKnown: version => this.#nodes.every(node => node.versions.get(this.owner)?.version === version),
+				isTooMuch: () => this.isTooMuch,
+			},
+			limits,
+		)
+		return { ...spread, isTooMuch: this.isTooMuch }
 	}
 
 	#syncLater(): void {
@@ -226,9 +217,5 @@ export class ReferenceWorld {
 			for (const node of this.#nodes) node.initSync()
 			this.#syncLater()
 		})
-	}
-
-	#sentByNode(): Float64Array {
-		return Float64Array.from(this.names, name => this.network.countsOf(name)?.sentMessages ?? 0)
 	}
 }

@@ -3,6 +3,7 @@ import { seededRandom } from '../../lib/core/random.ts'
 import { Hub, type FleetTerm, type SynchronizationStrategy } from '../../lib/hub/index.ts'
 import { FakeClock, MemoryNetwork } from '../../lib/testing/index.ts'
 import { ROUND } from './contestants.ts'
+import { measureSpread, type Spread, type SpreadLimits } from './spread.ts'
 
 export interface WorldOptions {
 	readonly nodes: number
@@ -42,19 +43,6 @@ class SetTerm implements FleetTerm {
 		this.#version = version
 		for (const listener of this.#listeners) listener()
 	}
-}
-
-/** What one change has cost until everybody knew it. */
-export interface Spread {
-	/** `undefined`: it did not come to that within the limit. */
-	readonly rounds: number | undefined
-	/** Until the last message of it, convergence included. */
-	readonly messages: number
-	readonly bytes: number
-	/** The most that one node has sent in one round, as measured. */
-	readonly perNodeAndRound: number
-	/** It was ended because there were so many. */
-	readonly isTooMuch?: boolean
 }
 
 /** Nodes that are up and know each other, of which the first runs a term. */
@@ -143,37 +131,15 @@ export class World {
 	}
 
 	/** One change, until everybody knows it, and then until it has died down, or so many rounds have passed. */
-	spread({ limit = 200, after = 0 }: { limit?: number; after?: number } = {}): Spread {
-		const before = this.network.counts
-		const version = this.publish()
-		// So that no two rounds of a node, which are one round apart, fall into one of ours.
-		this.clock.run(1)
-		let rounds: number | undefined
-		let most = 0
-		let sent = this.#sentByNode()
-		for (let round = 1; round <= limit + after; round++) {
-			this.clock.run(ROUND)
-			const now = this.#sentByNode()
-			for (let index = 0; index < now.length; index++)
-				most = Math.max(most, (now[index] ?? 0) - (sent[index] ?? 0))
-			sent = now
-			// What is known at the end of a round was sent in it: it takes one round to arrive.
-			if (rounds === undefined && this.#isKnown(version)) rounds = round
-			if (rounds !== undefined && round >= rounds + after) break
-			if (round >= limit && rounds === undefined) break
-		}
-		const { sentBytes, sentMessages } = this.network.counts
-		return {
-			rounds,
-			messages: sentMessages - before.sentMessages,
-			bytes: sentBytes - before.sentBytes,
-			perNodeAndRound: most,
-		}
-	}
-
-	#sentByNode(): Float64Array {
-		const { names } = this.network
-		return Float64Array.from(names, name => this.network.countsOf(name)?.sentMessages ?? 0)
+	spread(limits: SpreadLimits = {}): Spread {
+		return measureSpread(
+			{
+				...{ clock: this.clock, network: this.network },
+				publish: () => this.publish(),
+				isKnown: version => this.#isKnown(version),
+			},
+			limits,
+		)
 	}
 
 	#firstLacking = 0
