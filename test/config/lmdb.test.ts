@@ -177,6 +177,23 @@ test('a first page that would bring back what was overwritten is refused', async
 	}
 })
 
+test('a last page that the file cannot have is refused before LMDB maps it', async t => {
+	const { path } = await stored(t)
+	const original = await readFile(path)
+	const { pageSize, transaction, lastPage } = await metaOf(path)
+	const at = Number(transaction % 2n) * pageSize + 24 + 120
+	t.is(original.readBigUInt64LE(at), BigInt(lastPage))
+	for (const last of [2n ** 63n, 2n ** 40n, 2n ** 30n, 1_000_000n, BigInt(lastPage) + 1n]) {
+		const copy = Buffer.from(original)
+		copy.writeBigUInt64LE(last, at)
+		await writeFile(`${path}.last`, copy)
+		t.regex(
+			await refusal(t, `${path}.last`),
+			/is torn: (it has \d+ pages, and its last one|page \d+ is cut off)/,
+		)
+	}
+})
+
 test('a row of the list of free pages yields the pages that it was made of, or is torn', t => {
 	const runs = fc.array(
 		fc.record({ first: fc.bigInt(2n, 2n ** 40n), count: fc.integer({ min: 1, max: 9_999 }) }),

@@ -19,6 +19,9 @@ const INTEGER_KEY = 0x08
 /** Of the whole file, and kept beside those of the first tree. We have it neither at a fixed address nor encrypted. */
 const [FIXED_MAP, ENCRYPTED] = [0x01, 0x2000]
 
+/** Pages that one transaction may have taken and given back, all at the end of the file. */
+const MAX_UNWRITTEN = 2 ** 24
+
 export interface Tree {
 	readonly name: 'free pages' | 'data'
 	/** `undefined` where the tree is empty. */
@@ -93,7 +96,9 @@ const metaOf = (file: number, page: number, pageSize: number, filePages: number)
 		throw new Torn('it ends, or is overwritten, within its first pages')
 	}
 	const last = bytes.readBigUInt64LE(HEADER + 120)
-	if (last > 2n ** 40n) throw new Torn(`its last page would be page ${last}`)
+	if (last > BigInt(filePages + MAX_UNWRITTEN)) {
+		throw new Torn(`it has ${filePages} pages, and its last one would be page ${last}`)
+	}
 	const lastPage = Number(last)
 	const within = Math.min(lastPage, filePages - 1)
 	return {

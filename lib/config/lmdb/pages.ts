@@ -18,8 +18,6 @@ const [BRANCH, LEAF, OVERFLOW] = [0x01, 0x02, 0x04]
 const [BIG, SUBTREE, DUPLICATES] = [0x01, 0x02, 0x04]
 /** LMDB's cursors end there, too. */
 const MAX_DEPTH = 32
-/** Pages that one transaction takes and gives back, all at the end of the file. */
-const MAX_UNWRITTEN = 2 ** 24
 
 /** What is wrong with the file at a glance, `undefined` where nothing is, or where it is empty. It may be in use. */
 export const metaFault = (file: number): FileFault | undefined => {
@@ -73,9 +71,6 @@ class Pages {
 	constructor(file: number, meta: Meta) {
 		this.#file = file
 		this.#meta = meta
-		if (meta.lastPage > meta.filePages + MAX_UNWRITTEN) {
-			throw new Torn(`it has ${meta.filePages} pages, and its last one would be page ${meta.lastPage}`)
-		}
 		this.#claimed = new Uint8Array(meta.lastPage + 1)
 	}
 
