@@ -18,11 +18,18 @@ const [BRANCH, LEAF, OVERFLOW] = [0x01, 0x02, 0x04]
 const [BIG, SUBTREE, DUPLICATES] = [0x01, 0x02, 0x04]
 /** LMDB's cursors end there, too. */
 const MAX_DEPTH = 32
+const LOOKS = 5
 
 /** What is wrong with the file at a glance, `undefined` where nothing is, or where it is empty. It may be in use. */
 export const metaFault = (file: number): FileFault | undefined => {
-	const meta = readMeta(file)
-	return meta !== undefined && 'kind' in meta ? meta : undefined
+	let fault: FileFault | undefined
+	// Whoever has it in use may commit between our reading of one first page and of the other; not each time, though.
+	for (let look = 0; look < LOOKS; look++) {
+		const meta = readMeta(file)
+		if (meta === undefined || !('kind' in meta)) return undefined
+		fault = meta
+	}
+	return fault
 }
 
 /** What is wrong with anything in the file. Nobody may be writing to it. */
