@@ -112,18 +112,14 @@ test.serial(
 	async t => {
 		t.timeout(180_000)
 		const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(fixture('memory'))])
-		const { alive, early, late, generation, tableMiB, woken } = JSON.parse(stdout) as Record<
-			string,
-			number
-		> & {
+		const { early, late, generation, tableMiB, woken } = JSON.parse(stdout) as Record<string, number> & {
 			woken: unknown
 		}
 		t.log(stdout)
 		t.is(generation, 101)
-		t.true(alive! <= 2, `${alive} images of 100 are alive`)
 		t.deepEqual(woken, [101, 101], 'those who slept see the last generation when they wake')
-		t.true(tableMiB! >= 15)
-		// The heaps of all threads breathe by some 80 MiB. A leak of every generation would be 960 MiB.
+		t.true(tableMiB! >= 5)
+		// The heaps of all threads breathe by some 80 MiB. A leak of every generation would be 340 MiB.
 		t.true(late! - early! < 160, `${early} MiB around the first refreshes, ${late} around the last`)
 	},
 )
@@ -132,6 +128,7 @@ for (const history of [0, 1]) {
 	test.serial(
 		`with history: ${history}, what is held after 99 refreshes is to the byte what was held after 3`,
 		async t => {
+			t.timeout(120_000)
 			const { stdout } = await promisify(execFile)(process.execPath, [
 				fileURLToPath(fixture('live-bytes')),
 				String(history),
@@ -145,7 +142,7 @@ for (const history of [0, 1]) {
 				[3, 99],
 			)
 			for (const { bodies, images, table } of results) {
-				t.true(table > 1_000_000)
+				t.true(table > 400_000)
 				t.is(images, table, 'one image')
 				t.is(
 					bodies,
