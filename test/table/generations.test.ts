@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
-import { attachTable, TableTerm } from '../../lib/table/index.ts'
+import { attachTable, TableTerm, type TableHandle } from '../../lib/table/index.ts'
 import type { LiveBytes } from './fixtures/live-bytes.ts'
 import type { RacingReaderData } from './fixtures/racing-reader.ts'
 import { countingFetcher, isWhole, type StampedRow } from './fixtures/versioned-rows.ts'
@@ -100,6 +100,24 @@ test.serial('a stopped term goes on being readable, from everywhere', async t =>
 	t.is(attached.get()?.size, 10)
 	t.true(isWhole(attached.lookup('row-3')!))
 	t.is(attachTable(term.handle).generation, 1)
+})
+
+test.serial('when the thread of the owner has died, readers go on with what they have', async t => {
+	const owner = new Worker(fixture('owner'))
+	t.teardown(() => owner.terminate())
+	const [handle] = (await once(owner, 'message')) as [TableHandle]
+	const attached = attachTable<StampedRow>(handle)
+	const table = attached.get()
+	t.is(table?.generation, 1)
+
+	owner.postMessage('refresh')
+	t.deepEqual(await once(owner, 'message'), [2])
+	await owner.terminate()
+	// Nobody can give the second one any more. That is found out once, and takes as long as a reader is patient.
+	t.is(attached.get(), table)
+	t.is(attached.get(), table)
+	t.true(isWhole(attached.lookup('row-3')!))
+	t.is(attached.generation, 1)
 })
 
 test('what is no handle is refused', t => {
