@@ -18,8 +18,8 @@ export interface TableTermOptions<Row> extends RemoteTermOptions<Table<Row>> {
 	 */
 	readonly key?: KeyOption | undefined
 	/**
-	 * A module that exports a Standard Schema for one row, or a function that returns the row to keep, or throws. It
-	 * runs where rows are parsed, which is why it is named and not given.
+	 * A module that exports a Standard Schema for one row, or a function that returns the row to keep, or a promise of it,
+	 * or throws. It runs where rows are parsed, which is why it is named and not given.
 	 */
 	readonly rowSchema?: ModuleReference | undefined
 	/** A key that comes twice: refuse the whole table, or keep the first or the last of its rows. Default: `refuse`. */
