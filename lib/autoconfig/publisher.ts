@@ -31,7 +31,8 @@ const HEADERS = Object.freeze({
 	// nginx would wait for a full buffer.
 	'x-accel-buffering': 'no',
 })
-const RETRY_WHILE_STARTING = 1
+/** In seconds. */
+const RETRY_SOON = 1
 const RETRY_WHEN_FULL = 10
 
 /**
@@ -46,9 +47,10 @@ export class AutoConfigPublisher<Item = unknown> {
 	readonly #ordering: Ordering<Item>
 	readonly #buckets = new Buckets()
 	readonly #audience: Audience
-	readonly #refused: Record<StreamRefusal, number> = { starting: 0, full: 0, closed: 0 }
+	readonly #refused: Record<StreamRefusal, number> = { starting: 0, stale: 0, full: 0, closed: 0 }
 	#state: PublisherStatus['state'] = 'starting'
 	#stateSince: number
+	#isStale = false
 	#lastChangeAt: number | undefined
 
 	/** @throws `INVALID_OPTION` */
@@ -168,29 +170,40 @@ export class AutoConfigPublisher<Item = unknown> {
 		if (isNews) this.#reset()
 	}
 
-	/** What is there is all there is: from now on clients are served. Until then they are asked to come back. */
+	/** What is there is all there is, and new: from now on clients are served. Until then they are asked to come back. */
 	complete(): void {
 		this.#refuseIfClosed()
+		this.#isStale = false
 		if (this.#state !== 'starting') return
 		this.#state = 'serving'
 		this.#stateSince = this.#options.clock.now()
 	}
 
 	/**
+	 * What is there may be old, since its source cannot be heard; until `complete`. It is served all the same to whoever has
+	 * nothing, and to whoever goes on from here. A client that comes from elsewhere may have something newer, which a `put`
+	 * would undo: it is asked to come back.
+	 */
+	markStale(): void {
+		this.#isStale = true
+	}
+
+	/**
 	 * Answers a request for the stream; whether it may be made is for the caller to decide. 503 with `Retry-After` before
-	 * there is a complete configuration, beyond `maxClients`, and after `close`.
+	 * there is a complete configuration, while what there is may be older than what the client has (`markStale`), beyond
+	 * `maxClients`, and after `close`.
 	 */
 	handle(
 		request: Request,
 		{ view = EVERYTHING, isAllowed, abort }: StreamRequestOptions<Item> = {},
 	): Response {
-		if (this.#state === 'closed') return this.#refuse('closed', RETRY_WHILE_STARTING)
-		if (this.#state === 'starting') return this.#refuse('starting', RETRY_WHILE_STARTING)
+		if (this.#state === 'closed') return this.#refuse('closed', RETRY_SOON)
+		if (this.#state === 'starting') return this.#refuse('starting', RETRY_SOON)
 		if (request.method === 'HEAD') return new Response(null, { headers: HEADERS })
-		const body = this.#audience.admit({
-			...{ view, isAllowed, abort },
-			lastEventId: request.headers.get('last-event-id'),
-		})
+		const lastEventId = request.headers.get('last-event-id') ?? ''
+		if (this.#isStale && lastEventId !== '' && !this.#audience.canResume(view, lastEventId))
+			return this.#refuse('stale', RETRY_SOON)
+		const body = this.#audience.admit({ view, isAllowed, abort, lastEventId })
 		if (body === undefined)
 			return this.#refuse('full', 1 + Math.floor(this.#options.random() * RETRY_WHEN_FULL))
 		return new Response(body, { headers: HEADERS })
@@ -205,6 +218,7 @@ export class AutoConfigPublisher<Item = unknown> {
 		return {
 			state: this.#state,
 			stateSince: this.#stateSince,
+			isStale: this.#isStale,
 			items: this.#ordering.size,
 			...this.#audience.readings,
 			refused: { ...this.#refused },

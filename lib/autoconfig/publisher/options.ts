@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '../../core/clock.ts'
 import { consoleLogger, safeLogger, type Logger } from '../../core/logger.ts'
 import { fraction, invalid, onlyKnownOptions, positive, positiveInteger } from '../../core/options.ts'
+import type { StreamRefusal } from './refusals.ts'
 import type { StreamEnd } from './subscriber.ts'
 
 /** Durations are milliseconds, sizes bytes. */
@@ -58,6 +59,8 @@ export interface PublisherStatus {
 	/** `starting`: there is no complete configuration yet, and clients are told to come back. */
 	readonly state: 'starting' | 'serving' | 'closed'
 	readonly stateSince: number
+	/** Whether what there is may be old: see `markStale`. */
+	readonly isStale: boolean
 	readonly items: number
 	readonly clients: number
 	readonly views: number
@@ -66,7 +69,7 @@ export interface PublisherStatus {
 	readonly logBytes: number
 	/** Everything below is a count since the beginning. */
 	readonly connected: { readonly put: number; readonly resumed: number }
-	readonly refused: { readonly starting: number; readonly full: number; readonly closed: number }
+	readonly refused: Readonly<Record<StreamRefusal, number>>
 	readonly ended: Readonly<Record<StreamEnd, number>>
 	/** Per view: what two views are told counts twice. */
 	readonly events: { readonly put: number; readonly patch: number; readonly delete: number }

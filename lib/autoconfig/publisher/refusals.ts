@@ -1,14 +1,16 @@
 /** Why no stream is begun. */
-export type StreamRefusal = 'starting' | 'full' | 'closed'
+export type StreamRefusal = 'starting' | 'stale' | 'full' | 'closed'
 
 const DETAILS: Readonly<Record<StreamRefusal, string>> = {
 	starting: 'There is no complete configuration yet',
+	stale: 'What there is may be older than what you have',
 	full: 'There are as many streams as there may be',
 	closed: 'The server is about to end',
 }
 
 const CODES: Readonly<Record<StreamRefusal, string>> = {
 	starting: 'NOT_STARTED',
+	stale: 'UNAVAILABLE',
 	full: 'UNAVAILABLE',
 	closed: 'STOPPED',
 }
