@@ -113,7 +113,10 @@ export class AutoConfigPublisher<Item = unknown> {
 			if (changes.length < this.#options.maxLogEvents)
 				changes.push([id, new Change(before, { item }, version, this.#represent)])
 		}
-		for (const id of this.#ordering.retain(id => entries.has(id))) {
+		// Only what is live: clients go on remembering other deletions, as long as they are told no put.
+		for (const id of this.#ordering.keys()) {
+			if (entries.has(id)) continue
+			this.#ordering.forget(id)
 			this.#buckets.delete(id)
 			isWhole = true
 		}

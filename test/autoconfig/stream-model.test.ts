@@ -165,8 +165,10 @@ const step = fc.oneof(
 	{ weight: 8, arbitrary: fc.record({ type: fc.constant('upsert' as const), id: ID, team: TEAM }) },
 	{ weight: 3, arbitrary: fc.record({ type: fc.constant('delete' as const), id: ID }) },
 	{ weight: 1, arbitrary: fc.record({ type: fc.constant('forget' as const), id: ID }) },
-	{ weight: 1, arbitrary: fc.record({ type: fc.constant('resurrect' as const), id: ID }) },
+	{ weight: 2, arbitrary: fc.record({ type: fc.constant('resurrect' as const), id: ID }) },
 	{ weight: 1, arbitrary: fc.record({ type: fc.constant('put' as const), ids: fc.uniqueArray(ID) }) },
+	/** Everything as it is, which is no news. */
+	{ weight: 1, arbitrary: fc.constant({ type: 'again' as const }) },
 	{ weight: 4, arbitrary: fc.record({ type: fc.constant('cut' as const), who: WHO, after: fc.nat(300) }) },
 	{ weight: 1, arbitrary: fc.record({ type: fc.constant('stop' as const), who: WHO }) },
 	{ weight: 2, arbitrary: fc.record({ type: fc.constant('go on' as const), who: WHO }) },
@@ -223,6 +225,9 @@ test('whatever changes, breaks, stops or is restarted: each client ends with wha
 								return [id, item, item.version]
 							}),
 						)
+						break
+					case 'again':
+						publisher.put([...publisher.entries()])
 						break
 					case 'cut':
 						clients[one.who]!.cutAfter = one.after
