@@ -3,6 +3,7 @@ import { consoleLogger, safeLogger, type Logger } from '../../core/logger.ts'
 import { fraction, invalid, onlyKnownOptions, positive, positiveInteger } from '../../core/options.ts'
 import type { StreamRefusal } from './refusals.ts'
 import type { StreamEnd } from './subscriber.ts'
+import type { StreamView } from './view.ts'
 
 /** Durations are milliseconds, sizes bytes. */
 export interface AutoConfigPublisherOptions<Item = unknown> {
@@ -45,6 +46,18 @@ export interface AutoConfigPublisherOptions<Item = unknown> {
 	/** From 0 up to 1. Default `Math.random`. */
 	readonly random?: (() => number) | undefined
 	readonly logger?: Logger | undefined
+}
+
+export interface StreamRequestOptions<Item = unknown> {
+	/** What this client gets to see. Default: everything. */
+	readonly view?: StreamView<Item> | undefined
+	/** Whether this client may go on; asked by `recheck`. Default: it may. */
+	readonly isAllowed?: (() => boolean) | undefined
+	/**
+	 * Breaks the client's connection at once. A stream that its client does not read cannot be ended from within; without
+	 * this it is made to fail, and what becomes of the connection is up to whoever reads it.
+	 */
+	readonly abort?: (() => void) | undefined
 }
 
 export type ReadPublisherOptions<Item> = {

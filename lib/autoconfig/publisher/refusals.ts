@@ -15,12 +15,15 @@ const CODES: Readonly<Record<StreamRefusal, string>> = {
 	closed: 'STOPPED',
 }
 
-/**
- * 503 (RFC 9457), and never an empty `put`: what is not known yet is not nothing.
- *
- * @param seconds after which it may be tried again
- */
-export const refusal = (why: StreamRefusal, seconds: number): Response =>
+/** In seconds: after so long it may be tried again; where there are many who will, so much longer at most, by chance. */
+const RETRY_AFTER = 1
+const RETRY_SPREAD = 10
+
+const retryAfter = (why: StreamRefusal, random: () => number): number =>
+	RETRY_AFTER + (why === 'full' ? Math.floor(random() * RETRY_SPREAD) : 0)
+
+/** 503 (RFC 9457), and never an empty `put`: what is not known yet is not nothing. */
+export const refusal = (why: StreamRefusal, random: () => number): Response =>
 	new Response(
 		JSON.stringify({
 			type: 'about:blank',
@@ -34,7 +37,7 @@ export const refusal = (why: StreamRefusal, seconds: number): Response =>
 			headers: {
 				'content-type': 'application/problem+json',
 				'cache-control': 'no-store',
-				'retry-after': String(seconds),
+				'retry-after': String(retryAfter(why, random)),
 			},
 		},
 	)

@@ -29,6 +29,14 @@ export interface SubscriberOptions {
 	readonly onEnd: (subscriber: Subscriber, reason: StreamEnd) => void
 }
 
+/** Of the answer that is a stream. */
+export const STREAM_HEADERS = Object.freeze({
+	'content-type': 'text/event-stream',
+	'cache-control': 'no-store, no-transform',
+	// nginx would wait for a full buffer.
+	'x-accel-buffering': 'no',
+})
+
 const encoder = new TextEncoder()
 const HEARTBEAT = encoder.encode(':\n\n')
 const { event, data } = reconnectMessage()
