@@ -175,11 +175,11 @@ export class Configuration {
 	async delete({ collection, id, version }: DeleteMessage): Promise<boolean> {
 		const { track, ordering } = this.#of(collection)
 		const outcome = ordering.delete(id, version)
+		if (!ordering.has(id)) this.#refused.delete(collection, id)
 		if (outcome === 'ignored') {
 			this.#options.logger.debug('Ignored a delete that changes nothing', { collection, id })
 			return false
 		}
-		this.#refused.delete(collection, id)
 		await track.delete(id)
 		return true
 	}

@@ -144,6 +144,22 @@ test('a put in which nothing is valid, and nothing has a last good value, delete
 	t.is(server.requests.length, 1)
 })
 
+test('what was refused, and is deleted before it was ever accepted, is refused no longer', async t => {
+	const server = await serveStream(t, three)
+	const refusals: unknown[] = []
+	const { calls, handler } = recordingHandler()
+	const { manager } = follow(t, server.url, {
+		handler: { ...handler, refused: refused => void refusals.push([...refused.keys()]) },
+		validate: ({ envId }) => envId !== 'bad' || 'no',
+	})
+	await manager.start()
+	server.send(patchMessage('environments', 'bad', envRep('bad', 1)), deleteMessage('environments', 'bad', 2))
+	await fact('both were told', () => refusals.length === 3)
+	t.deepEqual(refusals, [[], ['/environments/bad'], []])
+	t.is(manager.refused.size, 0)
+	t.is(calls.length, 4)
+})
+
 test('a validation that throws refuses', async t => {
 	const server = await serveStream(t, three)
 	const { manager } = follow(t, server.url, {
