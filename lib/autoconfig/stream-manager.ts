@@ -164,7 +164,7 @@ export class StreamManager<Item = EnvironmentParams> {
 		return started
 	}
 
-	/** Races the connection. Its first `put` wins, whenever it comes. */
+	/** Races the connection. Its first `put` that can be used wins, whenever it comes. */
 	async #restore(lastGood: LastGood): Promise<void> {
 		const saved = await lastGood.load()
 		if (saved === undefined) return
@@ -234,7 +234,6 @@ export class StreamManager<Item = EnvironmentParams> {
 		const isFirst = !this.#hasPut
 		const onParsed = (): void => {
 			this.#status.delivered()
-			this.#hasPut = true
 			this.#isApplying = true
 		}
 		const received = await this.#configuration.put(message, onParsed).finally(() => {
@@ -245,6 +244,7 @@ export class StreamManager<Item = EnvironmentParams> {
 			this.#options.logger.error('Nothing in a put could be used, and there is nothing else to go by')
 			return
 		}
+		this.#hasPut = true
 		if (isFirst || hasChanged(received)) this.#lastGood?.changed()
 		// What it has not taken from the disk it has deleted, or has a good value of now.
 		this.#lastGood?.release()

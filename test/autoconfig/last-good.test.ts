@@ -300,6 +300,22 @@ test('what is saved is validated again, and what the stream sends badly has its 
 	t.deepEqual([...manager.refused.keys()], ['/environments/a'])
 })
 
+test('a put of which nothing can be used does not stand in the way of the disk', async t => {
+	const directory = await temporaryFolder(t)
+	await keepTwo(t, directory)
+	const server = await serveStream(t, putMessage({ environments: { bad: envRep('bad', 1) } }))
+	const { manager } = follow(t, server.url, {
+		lastGood: keptIn(directory),
+		validate: ({ envId }) => envId !== 'bad' || 'no',
+	})
+	t.deepEqual(await manager.start(), { source: 'last-good' })
+	await fact('the stream was heard', () => manager.status.state === 'VALID')
+	t.deepEqual(
+		[...manager.entries()].map(([id]) => id),
+		['a', 'b'],
+	)
+})
+
 test('a key that was in grace when the service stopped is in grace after a start from the disk', async t => {
 	const directory = await temporaryFolder(t)
 	const expiring = { value: 'old', timestamp: Date.UTC(2026, 0, 1) + 60_000 }
