@@ -5,6 +5,7 @@ import { Ordering, type UpsertOutcome } from '../core/ordering.ts'
 import type { ConfigurationSource, ReceivedAll } from './handler.ts'
 import { parseBy, type ItemKind } from './item-kind.ts'
 import { pathOf, type DeleteMessage, type PatchMessage, type PutMessage } from './messages.ts'
+import { RefusedItems } from './refused-items.ts'
 import { Slices } from './slices.ts'
 
 /** Waited for, where there is something to wait for. */
@@ -44,20 +45,22 @@ export interface ConfigurationOptions {
 	readonly logger: Logger
 }
 
-/** How many refusals are remembered outside of a `put`. */
-const MAX_REFUSED = 10_000
-
 /** Applies messages, item by item: each is checked before its version counts, then ordered, then told. */
 export class Configuration {
-	/** By path, with the reason. */
-	readonly refused = new Map<string, string>()
+	readonly #refused: RefusedItems
 	readonly #tracks: ReadonlyArray<{ readonly track: Track; readonly ordering: Ordering<Kept> }>
 	readonly #options: ConfigurationOptions
 
 	constructor(options: ConfigurationOptions) {
 		this.#options = options
-		const { maxTombstones } = options
+		const { maxTombstones, logger } = options
+		this.#refused = new RefusedItems(logger)
 		this.#tracks = options.tracks.map(track => ({ track, ordering: new Ordering<Kept>({ maxTombstones }) }))
+	}
+
+	/** By path, with the reason. */
+	get refused(): ReadonlyMap<string, string> {
+		return this.#refused.reasons
 	}
 
 	/** The items of the first collection. */
@@ -81,7 +84,7 @@ export class Configuration {
 
 	/**
 	 * Everything is parsed before anything is applied. Resolves to `undefined` where there was nothing in it that could be
-	 * used, though it was not empty, and nothing that is in force instead.
+	 * used, though it was not empty, and nothing that is in force instead: such a put deletes nothing either.
 	 *
 	 * @throws `DESERIALIZE_FAILED` where an item is malformed; then nothing has changed
 	 */
@@ -93,7 +96,7 @@ export class Configuration {
 			parsed.push(items && (await this.#parseAll(track, items, slices)))
 		}
 		onParsed()
-		this.refused.clear()
+		this.#refused.clear()
 		const counts = { added: 0, updated: 0, deleted: 0, refused: 0 }
 		let isUsable = true
 		for (const [i, { track, ordering }] of this.#tracks.entries()) {
@@ -104,20 +107,25 @@ export class Configuration {
 			if (listed.size === 0 && ordering.size > 0)
 				this.#options.logger.warn(`An empty put removes all of ${collection}`, { count: ordering.size })
 			const refused: Parsed[] = []
+			let room = this.#roomBeside(listed, ordering)
 			for (const one of items) {
-				const outcome = this.#accept(track, ordering, one, 'restore')
+				const outcome = this.#accept(track, ordering, one, 'restore', room)
 				if (outcome === 'refused') refused.push(one)
 				else this.#count(counts, outcome)
+				if (outcome === 'insert') room--
 				const called = this.#tell(track, one, outcome)
 				if (called !== undefined) await called
 				const turn = slices.next()
 				if (turn !== undefined) await turn
 			}
-			this.#warnOf(track, refused)
-			await this.#fallBack(track, ordering, refused, counts)
+			this.#refused.warnOf(collection, refused)
+			await this.#fallBack(track, ordering, refused, counts, room)
 			counts.refused += refused.length
 			const isLost = items.length > 0 && refused.length === items.length
-			if (i === 0 && isLost && !refused.some(({ id }) => ordering.has(id))) isUsable = false
+			if (i === 0 && isLost && !refused.some(({ id }) => ordering.has(id))) {
+				isUsable = false
+				continue
+			}
 			for (const id of ordering.retain(id => listed.has(id))) {
 				counts.deleted++
 				const called = track.delete(id)
@@ -137,7 +145,7 @@ export class Configuration {
 			const found = this.#tracks.find(({ track }) => track.kind.collection === collection)
 			const one = found && this.#parseSaved(found.track, id, raw)
 			if (found === undefined || one === undefined) continue
-			const outcome = this.#accept(found.track, found.ordering, one, 'upsert')
+			const outcome = this.#accept(found.track, found.ordering, one, 'upsert', this.#room(found.ordering))
 			if (outcome === 'refused') counts.refused++
 			else this.#count(counts, outcome)
 			const called = this.#tell(found.track, one, outcome)
@@ -154,9 +162,9 @@ export class Configuration {
 		const one = this.#parse(track, id, raw)
 		onParsed()
 		if (one === undefined) return false
-		const outcome = this.#accept(track, ordering, one, 'upsert')
-		if (outcome === 'refused') this.#warnOf(track, [one])
-		else this.refused.delete(pathOf(collection, id))
+		const outcome = this.#accept(track, ordering, one, 'upsert', this.#room(ordering))
+		if (outcome === 'refused') this.#refused.warnOf(collection, [one])
+		else this.#refused.delete(collection, id)
 		if (outcome === 'ignored')
 			this.#options.logger.debug('Ignored a patch of no higher version', { collection, id })
 		await this.#tell(track, one, outcome)
@@ -167,11 +175,11 @@ export class Configuration {
 	async delete({ collection, id, version }: DeleteMessage): Promise<boolean> {
 		const { track, ordering } = this.#of(collection)
 		const outcome = ordering.delete(id, version)
+		if (!ordering.has(id)) this.#refused.delete(collection, id)
 		if (outcome === 'ignored') {
 			this.#options.logger.debug('Ignored a delete that changes nothing', { collection, id })
 			return false
 		}
-		this.refused.delete(pathOf(collection, id))
 		await track.delete(id)
 		return true
 	}
@@ -220,21 +228,23 @@ export class Configuration {
 		ordering: Ordering<Kept>,
 		one: Parsed,
 		by: 'upsert' | 'restore',
+		room: number,
 	): UpsertOutcome | 'refused' {
-		const reason = this.#reasonAgainst(kind, ordering, one)
+		const reason = this.#reasonAgainst(kind, ordering, one, room)
 		if (reason === undefined) return ordering[by](one.id, { item: one.item, raw: one.raw }, one.version)
-		const place = pathOf(kind.collection, one.id)
-		for (const oldest of this.refused.keys()) {
-			if (this.refused.size < MAX_REFUSED) break
-			this.refused.delete(oldest)
-		}
-		this.refused.set(place, reason)
+		this.#refused.add(kind.collection, one.id, reason)
 		return 'refused'
 	}
 
-	#reasonAgainst(kind: ItemKind<unknown>, ordering: Ordering<Kept>, one: Parsed): string | undefined {
+	/** @param room How many more there may be. */
+	#reasonAgainst(
+		kind: ItemKind<unknown>,
+		ordering: Ordering<Kept>,
+		one: Parsed,
+		room: number,
+	): string | undefined {
 		const { maxItems } = this.#options
-		if (ordering.size >= maxItems && !ordering.has(one.id)) return `there are ${maxItems} already (maxItems)`
+		if (room <= 0 && !ordering.has(one.id)) return `there are ${maxItems} already (maxItems)`
 		try {
 			const verdict: unknown = kind.validate?.(one.item, one.id) ?? true
 			if (verdict === true) return undefined
@@ -244,21 +254,35 @@ export class Configuration {
 		}
 	}
 
+	#room(ordering: Ordering<Kept>): number {
+		return this.#options.maxItems - ordering.size
+	}
+
+	/** How many more there may be beside those that a put lists: all others are about to go. */
+	#roomBeside(listed: ReadonlyMap<string, unknown>, ordering: Ordering<Kept>): number {
+		if (listed.size <= this.#room(ordering)) return this.#room(ordering)
+		let staying = 0
+		for (const id of listed.keys()) if (ordering.has(id)) staying++
+		return this.#options.maxItems - staying
+	}
+
 	/** What is refused, and was never in force since the start, may have a good value on the disk. */
 	async #fallBack(
 		track: Track,
 		ordering: Ordering<Kept>,
 		refused: readonly Parsed[],
 		counts: { added: number; updated: number },
+		room: number,
 	): Promise<void> {
 		const missing = new Set(refused.filter(({ id }) => !ordering.has(id)).map(({ id }) => id))
 		if (missing.size === 0) return
 		for (const [collection, id, raw] of (await this.#options.saved()) ?? []) {
 			if (collection !== track.kind.collection || !missing.has(id)) continue
 			const one = this.#parseSaved(track, id, raw)
-			const reason = one && this.#reasonAgainst(track.kind, ordering, one)
+			const reason = one && this.#reasonAgainst(track.kind, ordering, one, room)
 			if (one === undefined || reason !== undefined) continue
 			const outcome = ordering.restore(id, { item: one.item, raw: one.raw }, one.version)
+			if (outcome === 'insert') room--
 			this.#count(counts, outcome)
 			await this.#tell(track, one, outcome)
 		}
@@ -267,18 +291,6 @@ export class Configuration {
 	#tell(track: Track, { id, item }: Parsed, outcome: UpsertOutcome | 'refused'): Called {
 		if (outcome === 'insert') return track.insert(id, item)
 		return outcome === 'update' ? track.update?.(id, item) : undefined
-	}
-
-	/** One line for all of them, as there may be as many as there are items. */
-	#warnOf({ kind }: Track, refused: readonly Parsed[]): void {
-		const first = refused[0]
-		if (first === undefined) return
-		const place = pathOf(kind.collection, first.id)
-		this.#options.logger.warn('Refused what is not valid; the last good values stay', {
-			count: refused.length,
-			first: place,
-			reason: this.refused.get(place),
-		})
 	}
 
 	#count(counts: { added: number; updated: number }, outcome: UpsertOutcome): void {

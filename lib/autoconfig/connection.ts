@@ -156,9 +156,11 @@ export class Connection {
 			for await (const chunk of body) {
 				// While events are dealt with nothing is read, and the silence is ours.
 				limit.clear()
-				parser.feed(chunk)
+				const fault = faultOf(() => parser.feed(chunk))
+				// However the bytes were cut, what came before a fault came.
 				for (const event of events) if ((await this.#deal(event)) === 'restart') return
 				events.length = 0
+				if (fault !== undefined) throw fault.thrown
 				this.#lastEventId = parser.lastEventId
 				limit.set(readTimeout, silence)
 			}
@@ -201,6 +203,15 @@ export class Connection {
 			`${error.message}; trying again in ${Math.round(delay)} ms, and for as long as it takes`,
 			fields,
 		)
+	}
+}
+
+const faultOf = (work: () => void): { readonly thrown: unknown } | undefined => {
+	try {
+		work()
+		return undefined
+	} catch (thrown) {
+		return { thrown }
 	}
 }
 

@@ -1,5 +1,9 @@
-export { AutoConfigPublisher, type StreamRequestOptions } from './publisher.ts'
-export type { AutoConfigPublisherOptions, PublisherStatus } from './publisher/options.ts'
+export { AutoConfigPublisher } from './publisher.ts'
+export type {
+	AutoConfigPublisherOptions,
+	PublisherStatus,
+	StreamRequestOptions,
+} from './publisher/options.ts'
 export type { StreamEnd } from './publisher/subscriber.ts'
 export type { StreamView } from './publisher/view.ts'
 export { relayedItems, relayStream, type RelayedItem } from './relay.ts'

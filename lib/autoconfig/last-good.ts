@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { sleep, type Clock } from '../core/clock.ts'
-import { messageOf } from '../core/errors.ts'
+import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { nonEmptyString, notNegative, onlyKnownOptions, positiveInteger } from '../core/options.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import { parseJson } from '../codecs/json.ts'
 import { openSnapshots } from '#last-known-good'
 import type { Snapshot, SnapshotStore } from '../last-known-good/store.ts'
@@ -36,6 +37,9 @@ const LF = 0x0a
 /** A save that takes long must not be all that is done. */
 const REST = 10
 
+/** A disk that takes nothing is tried again after 2 s, 4 s …, and after so long at most. */
+const LONGEST_RETRY = 60_000
+
 /** What `close` leaves for the last save, in milliseconds. */
 const FLUSH_LIMIT = 5_000
 
@@ -58,6 +62,8 @@ export class LastGood {
 	#saving: Promise<void> | undefined
 	#isDirty = false
 	#lastTook = 0
+	/** Of saving, since it last worked. */
+	#failures = 0
 
 	constructor(
 		options: LastGoodOptions,
@@ -83,12 +89,17 @@ export class LastGood {
 		this.#logger = logger
 	}
 
-	/** The newest one that can be read; read once. `undefined`: there is none, or none that can be read. */
+	/** The newest one that can be read; read once. `undefined`: there is none, none that can be read, or it was released. */
 	load(): Promise<readonly SavedItem[] | undefined> {
 		return (this.#loading ??= this.#load().catch((error: unknown) => {
 			this.#warn('read', error)
 			return undefined
 		}))
+	}
+
+	/** What was read is not needed any more, and need not be held. */
+	release(): void {
+		this.#loading = Promise.resolve(undefined)
 	}
 
 	/** Something has changed: it is saved soon. */
@@ -106,13 +117,10 @@ export class LastGood {
 		this.#closing.abort()
 		await this.#saving
 		if (!this.#isDirty) return
-		const limit = new AbortController()
-		const timer = this.#clock.timer(FLUSH_LIMIT, () => limit.abort())
-		try {
-			await this.#save(limit.signal)
-		} finally {
-			timer[Symbol.dispose]()
-		}
+		using limit = new TimeLimit(this.#clock, FLUSH_LIMIT, {
+			error: () => new RemoteTermError('TIMEOUT', `It took longer than ${FLUSH_LIMIT} ms`),
+		})
+		await this.#save(limit.signal)
 	}
 
 	async #load(): Promise<readonly SavedItem[] | undefined> {
@@ -150,7 +158,8 @@ export class LastGood {
 	async #saveSoon(): Promise<void> {
 		const { signal } = this.#closing
 		while (this.#isDirty && !signal.aborted) {
-			const delay = Math.max(this.#saveDelay, REST * this.#lastTook)
+			const again = this.#failures === 0 ? 0 : Math.min(LONGEST_RETRY, 1_000 * 2 ** this.#failures)
+			const delay = Math.max(this.#saveDelay, REST * this.#lastTook, again)
 			await sleep(this.#clock, delay, { signal, background: true }).catch(() => {})
 			// What is left at the end is saved by `close`, which has its own limit.
 			if (!signal.aborted) await this.#save(signal)
@@ -169,10 +178,14 @@ export class LastGood {
 				{ version: digest, digest, kind, acceptedAt: this.#clock.now(), body },
 				{ signal },
 			)
+			if (this.#failures > 0) this.#logger.info(`The last good configuration of ${this.#name} is saved again`)
+			this.#failures = 0
 		} catch (error) {
-			// Not lost: whoever aborted it saves it.
-			if (signal === this.#closing.signal && signal.aborted) this.#isDirty = true
-			else this.#warn('save', error)
+			// It is saved by whoever aborted this, or when the disk takes it.
+			this.#isDirty = true
+			if (signal === this.#closing.signal && signal.aborted) return
+			if (this.#failures === 0 || this.#closing.signal.aborted) this.#warn('save', error)
+			this.#failures++
 		}
 		this.#lastTook = this.#clock.monotonic() - began
 	}

@@ -8,31 +8,15 @@ import {
 	type AutoConfigPublisherOptions,
 	type PublisherStatus,
 	type ReadPublisherOptions,
+	type StreamRequestOptions,
 } from './publisher/options.ts'
 import { refusal, type StreamRefusal } from './publisher/refusals.ts'
+import { tooMany, type Entry, type Replacement } from './publisher/replacement.ts'
+import { Replacements } from './publisher/replacements.ts'
+import { STREAM_HEADERS } from './publisher/subscriber.ts'
 import { Change, type StreamView } from './publisher/view.ts'
 
-export interface StreamRequestOptions<Item = unknown> {
-	/** What this client gets to see. Default: everything. */
-	readonly view?: StreamView<Item> | undefined
-	/** Whether this client may go on; asked by `recheck`. Default: it may. */
-	readonly isAllowed?: (() => boolean) | undefined
-	/**
-	 * Breaks the client's connection at once. A stream that its client does not read cannot be ended from within; without
-	 * this it is made to fail, and what becomes of the connection is up to whoever reads it.
-	 */
-	readonly abort?: (() => void) | undefined
-}
-
 const EVERYTHING: StreamView = Object.freeze({ key: '' })
-const HEADERS = Object.freeze({
-	'content-type': 'text/event-stream',
-	'cache-control': 'no-store, no-transform',
-	// nginx would wait for a full buffer.
-	'x-accel-buffering': 'no',
-})
-const RETRY_WHILE_STARTING = 1
-const RETRY_WHEN_FULL = 10
 
 /**
  * The serving side of the stream (SPEC §1.4): a `put` of everything to each client that connects, then a `patch` or a
@@ -46,18 +30,26 @@ export class AutoConfigPublisher<Item = unknown> {
 	readonly #ordering: Ordering<Item>
 	readonly #buckets = new Buckets()
 	readonly #audience: Audience
-	readonly #refused: Record<StreamRefusal, number> = { starting: 0, full: 0, closed: 0 }
+	readonly #replacements: Replacements<Item>
+	readonly #refused: Record<StreamRefusal, number> = { starting: 0, stale: 0, full: 0, closed: 0 }
 	#state: PublisherStatus['state'] = 'starting'
 	#stateSince: number
+	#isStale = false
 	#lastChangeAt: number | undefined
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: AutoConfigPublisherOptions<Item> = {}) {
 		this.#options = readPublisherOptions(options)
-		const { clock, maxTombstones } = this.#options
+		const { clock, maxTombstones, maxItems } = this.#options
 		this.#ordering = new Ordering<Item>({ maxTombstones })
 		this.#audience = new Audience(this.#options, this.#buckets)
 		this.#stateSince = clock.now()
+		this.#replacements = new Replacements<Item>({
+			...{ ordering: this.#ordering, maxItems, clock },
+			takeOver: replacement => this.#takeOver(replacement),
+			mayPause: () => this.#state === 'starting',
+			check: () => this.#refuseIfClosed(),
+		})
 	}
 
 	get collection(): string {
@@ -91,34 +83,23 @@ export class AutoConfigPublisher<Item = unknown> {
 	 * deletion is remembered. An empty one is obeyed. From the first one on clients are served.
 	 *
 	 * Clients are told of single changes where that says it all, and get a new `put` where it does not. It is one step,
-	 * of some 0.5 µs for each item; what clients need of it is encoded later, and in turns with whatever else there is to do.
+	 * of about 1 µs for each item (see `putInTurns`); what clients need of it is encoded later, and in turns.
 	 *
 	 * @throws `VALIDATION_FAILED`, `TOO_LARGE`: then nothing has changed
 	 */
-	put(all: Iterable<readonly [id: string, item: Item, version: number]>): void {
-		this.#refuseIfClosed()
-		const entries = new Map<string, readonly [id: string, item: Item, version: number]>()
-		for (const entry of all) entries.set(checkEntry(...entry), entry)
-		if (entries.size > this.#options.maxItems) throw this.#tooMany()
-		// Nobody is told where nobody has ever listened.
-		const isTold = this.#audience.hasViews
-		const changes: Array<readonly [id: string, change: Change]> = []
-		let isWhole = false
-		for (const [id, item, version] of entries.values()) {
-			isWhole ||= this.#isResurrection(id, version)
-			const before = isTold ? this.#held(id) : undefined
-			if (this.#apply(id, item, version) === 'ignored' || !isTold) continue
-			if (changes.length < this.#options.maxLogEvents)
-				changes.push([id, new Change(before, { item }, version, this.#represent)])
-		}
-		for (const id of this.#ordering.retain(id => entries.has(id))) {
-			this.#buckets.delete(id)
-			isWhole = true
-		}
-		// A log that holds nothing else is no better than a put, and costs every client more.
-		if (isWhole || changes.length >= this.#options.maxLogEvents) this.#reset()
-		else for (const [id, change] of changes) this.#tell(id, change)
-		this.complete()
+	put(all: Iterable<Entry<Item>>): void {
+		this.#replacements.atOnce(all)
+	}
+
+	/**
+	 * As `put`, in turns with whatever else there is to do: `all`, which must stay as it is meanwhile, is read and compared
+	 * piece by piece, and what differs is then taken over in one step; before anybody is served, that in pieces, too.
+	 * Changes that are made meanwhile are newer, and stay. One begins after the other; a `put` overrules all of them.
+	 *
+	 * @throws `VALIDATION_FAILED`, `TOO_LARGE`: then nothing has changed. `STOPPED`
+	 */
+	async putInTurns(all: Iterable<Entry<Item>>): Promise<void> {
+		await this.#replacements.inTurns(all)
 	}
 
 	/**
@@ -129,6 +110,7 @@ export class AutoConfigPublisher<Item = unknown> {
 	upsert(id: string, item: Item, version: number): 'insert' | 'update' | 'ignored' {
 		this.#refuseIfClosed()
 		this.#checkOne(id, item, version)
+		this.#replacements.touch(id)
 		return this.#isResurrection(id, version) ? 'ignored' : this.#upsert(id, item, version)
 	}
 
@@ -136,6 +118,7 @@ export class AutoConfigPublisher<Item = unknown> {
 	restore(id: string, item: Item, version: number): 'insert' | 'update' | 'ignored' {
 		this.#refuseIfClosed()
 		this.#checkOne(id, item, version)
+		this.#replacements.touch(id)
 		if (!this.#isResurrection(id, version)) return this.#upsert(id, item, version)
 		// Clients remember the deletion too, and only a put overrules that.
 		this.#ordering.forget(id)
@@ -149,6 +132,7 @@ export class AutoConfigPublisher<Item = unknown> {
 		this.#refuseIfClosed()
 		checkId(id)
 		checkVersion(id, version)
+		this.#replacements.touch(id)
 		const before = this.#held(id)
 		if (this.#ordering.delete(id, version) === 'ignored' || before === undefined) return 'ignored'
 		this.#buckets.delete(id)
@@ -161,6 +145,7 @@ export class AutoConfigPublisher<Item = unknown> {
 		this.#refuseIfClosed()
 		let isNews = false
 		for (const id of ids) {
+			this.#replacements.forget(id)
 			if (this.#ordering.forget(id) === 'ignored') continue
 			this.#buckets.delete(id)
 			isNews = true
@@ -168,32 +153,42 @@ export class AutoConfigPublisher<Item = unknown> {
 		if (isNews) this.#reset()
 	}
 
-	/** What is there is all there is: from now on clients are served. Until then they are asked to come back. */
+	/** What is there is all there is, and new: from now on clients are served. Until then they are asked to come back. */
 	complete(): void {
 		this.#refuseIfClosed()
+		this.#isStale = false
 		if (this.#state !== 'starting') return
 		this.#state = 'serving'
 		this.#stateSince = this.#options.clock.now()
 	}
 
 	/**
+	 * What is there may be old, since its source cannot be heard; until `complete`. It is served all the same to whoever has
+	 * nothing, and to whoever goes on from here. A client that comes from elsewhere may have something newer, which a `put`
+	 * would undo: it is asked to come back.
+	 */
+	markStale(): void {
+		this.#isStale = true
+	}
+
+	/**
 	 * Answers a request for the stream; whether it may be made is for the caller to decide. 503 with `Retry-After` before
-	 * there is a complete configuration, beyond `maxClients`, and after `close`.
+	 * there is a complete configuration, while what there is may be older than what the client has (`markStale`), beyond
+	 * `maxClients`, and after `close`.
 	 */
 	handle(
 		request: Request,
 		{ view = EVERYTHING, isAllowed, abort }: StreamRequestOptions<Item> = {},
 	): Response {
-		if (this.#state === 'closed') return this.#refuse('closed', RETRY_WHILE_STARTING)
-		if (this.#state === 'starting') return this.#refuse('starting', RETRY_WHILE_STARTING)
-		if (request.method === 'HEAD') return new Response(null, { headers: HEADERS })
-		const body = this.#audience.admit({
-			...{ view, isAllowed, abort },
-			lastEventId: request.headers.get('last-event-id'),
-		})
-		if (body === undefined)
-			return this.#refuse('full', 1 + Math.floor(this.#options.random() * RETRY_WHEN_FULL))
-		return new Response(body, { headers: HEADERS })
+		if (this.#state === 'closed') return this.#refuse('closed')
+		if (this.#state === 'starting') return this.#refuse('starting')
+		if (request.method === 'HEAD') return new Response(null, { headers: STREAM_HEADERS })
+		const lastEventId = request.headers.get('last-event-id') ?? ''
+		if (this.#isStale && lastEventId !== '' && !this.#audience.canResume(view, lastEventId))
+			return this.#refuse('stale')
+		const body = this.#audience.admit({ view, isAllowed, abort, lastEventId })
+		if (body === undefined) return this.#refuse('full')
+		return new Response(body, { headers: STREAM_HEADERS })
 	}
 
 	/** Asks `isAllowed` of each stream, and ends those that no longer are, as when a token has been withdrawn. */
@@ -205,6 +200,7 @@ export class AutoConfigPublisher<Item = unknown> {
 		return {
 			state: this.#state,
 			stateSince: this.#stateSince,
+			isStale: this.#isStale,
 			items: this.#ordering.size,
 			...this.#audience.readings,
 			refused: { ...this.#refused },
@@ -222,6 +218,32 @@ export class AutoConfigPublisher<Item = unknown> {
 
 	async [Symbol.asyncDispose](): Promise<void> {
 		await this.close()
+	}
+
+	/** A step for each item that differs. */
+	*#takeOver(replacement: Replacement<Item>): Generator<void, void, undefined> {
+		const changes: Array<readonly [id: string, change: Change]> = []
+		let isWhole = false
+		for (const [id, item, version] of replacement.changed()) {
+			isWhole ||= this.#isResurrection(id, version)
+			// Nobody is told where nobody has ever listened.
+			const isTold = this.#audience.hasViews
+			const before = isTold ? this.#held(id) : undefined
+			const isNews = this.#apply(id, item, version) !== 'ignored'
+			if (isNews && isTold && changes.length < this.#options.maxLogEvents)
+				changes.push([id, new Change(before, { item }, version, this.#represent)])
+			yield
+		}
+		for (const id of replacement.gone()) {
+			this.#ordering.forget(id)
+			this.#buckets.delete(id)
+			isWhole = true
+			yield
+		}
+		// A log that holds nothing else is no better than a put, and costs every client more.
+		if (isWhole || changes.length >= this.#options.maxLogEvents) this.#reset()
+		else for (const [id, change] of changes) this.#tell(id, change)
+		this.complete()
 	}
 
 	#upsert(id: string, item: Item, version: number): 'insert' | 'update' | 'ignored' {
@@ -261,17 +283,13 @@ export class AutoConfigPublisher<Item = unknown> {
 
 	#checkOne(id: string, item: Item, version: number): void {
 		checkEntry(id, item, version)
-		if (this.#ordering.size >= this.#options.maxItems && !this.#ordering.has(id)) throw this.#tooMany()
+		if (this.#ordering.size >= this.#options.maxItems && !this.#ordering.has(id))
+			throw tooMany(this.#options.maxItems)
 	}
 
-	#tooMany(): RemoteTermError {
-		const { maxItems } = this.#options
-		return new RemoteTermError('TOO_LARGE', `Expected at most ${maxItems} items (maxItems), more came`)
-	}
-
-	#refuse(why: StreamRefusal, seconds: number): Response {
+	#refuse(why: StreamRefusal): Response {
 		this.#refused[why]++
-		return refusal(why, seconds)
+		return refusal(why, this.#options.random)
 	}
 
 	#refuseIfClosed(): void {

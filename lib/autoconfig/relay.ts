@@ -22,11 +22,15 @@ export const relayedItems = (collection: string): ItemKind<RelayedItem> => ({
  * A manager that has a publisher serve what it follows: streams chain. Versions and deletions pass through as they are,
  * and what a `put` overrules here it overrules there. The publisher waits for the first complete configuration, be it
  * the stream's or the last good one. Nobody else may change what the publisher has.
+ *
+ * While the stream is not heard, the publisher's configuration is marked as stale: whoever is ahead of it, because it has
+ * listened to another relay, or to this one before its last good configuration was saved, is not set back.
  */
 export const relayStream = (
 	publisher: AutoConfigPublisher<RelayedItem>,
 	options: CommonStreamOptions<RelayedItem>,
 ): StreamManager<RelayedItem> => {
+	let hasHeardAll = false
 	/** What a put has removed, to be told at once when all of it has been told. */
 	const removed = new Set<string>()
 	const flush = (): void => {
@@ -49,9 +53,16 @@ export const relayStream = (
 				publisher.delete(id, version)
 			}
 		},
-		receivedAll() {
+		receivedAll({ source }) {
 			flush()
 			publisher.complete()
+			hasHeardAll ||= source === 'stream'
+			if (source === 'last-good') publisher.markStale()
+		},
+		statusChanged({ state }) {
+			if (state !== 'VALID') publisher.markStale()
+			// It has gone on where it was, without a put.
+			else if (hasHeardAll) publisher.complete()
 		},
 	}
 	const manager: StreamManager<RelayedItem> = new StreamManager<RelayedItem>({

@@ -1,6 +1,7 @@
-import { reasonOf, untilAborted } from '../core/clock.ts'
+import { untilAborted } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import { redactUrl } from '../core/redact.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import { Configuration, type SavedItem, type Track } from './configuration.ts'
 import { Connection, type EventOutcome } from './connection.ts'
 import { environments, type EnvironmentParams } from './environment.ts'
@@ -11,7 +12,7 @@ import type { ConfigurationSource, EnvironmentHandler, ItemHandler, ReceivedAll 
 import { withValidation } from './item-kind.ts'
 import { LastGood } from './last-good.ts'
 import { parseDelete, parsePatch, parsePut } from './messages.ts'
-import { pause } from './slices.ts'
+import { pause, Slices } from './slices.ts'
 import { StatusRecord, type StreamStatus } from './status.ts'
 import { readStreamOptions, type ReadStreamOptions, type StreamManagerOptions } from './stream-options.ts'
 import { Turns } from './turns.ts'
@@ -163,7 +164,7 @@ export class StreamManager<Item = EnvironmentParams> {
 		return started
 	}
 
-	/** Races the connection. Its first `put` wins, whenever it comes. */
+	/** Races the connection. Its first `put` that can be used wins, whenever it comes. */
 	async #restore(lastGood: LastGood): Promise<void> {
 		const saved = await lastGood.load()
 		if (saved === undefined) return
@@ -179,20 +180,10 @@ export class StreamManager<Item = EnvironmentParams> {
 
 	async #limited(started: Promise<StartResult>, signal: AbortSignal | undefined): Promise<StartResult> {
 		const { startTimeout, clock } = this.#options
-		const limit = new AbortController()
-		const onAbort = (): void => limit.abort(signal && reasonOf(signal))
-		if (signal?.aborted) onAbort()
-		else signal?.addEventListener('abort', onAbort, { once: true })
-		const timer =
-			startTimeout === null
-				? undefined
-				: clock.timer(startTimeout, () => limit.abort(this.#tooLate(startTimeout)))
-		try {
-			return await untilAborted(started, limit.signal)
-		} finally {
-			timer?.[Symbol.dispose]()
-			signal?.removeEventListener('abort', onAbort)
-		}
+		if (startTimeout === null) return signal === undefined ? started : untilAborted(started, signal)
+		const error = (): RemoteTermError => this.#tooLate(startTimeout)
+		using limit = new TimeLimit(clock, startTimeout, { error, outer: [signal] })
+		return await untilAborted(started, limit.signal)
 	}
 
 	#tooLate(startTimeout: number): RemoteTermError {
@@ -243,16 +234,21 @@ export class StreamManager<Item = EnvironmentParams> {
 		const isFirst = !this.#hasPut
 		const onParsed = (): void => {
 			this.#status.delivered()
-			this.#hasPut = true
 			this.#isApplying = true
 		}
 		const received = await this.#configuration.put(message, onParsed).finally(() => {
 			this.#isApplying = false
 		})
-		if (received !== undefined && (isFirst || hasChanged(received))) this.#lastGood?.changed()
 		await this.#tellRefused()
-		if (received !== undefined) await this.#tellReceived(received)
-		else this.#options.logger.error('Nothing in a put could be used, and there is nothing else to go by')
+		if (received === undefined) {
+			this.#options.logger.error('Nothing in a put could be used, and there is nothing else to go by')
+			return
+		}
+		this.#hasPut = true
+		if (isFirst || hasChanged(received)) this.#lastGood?.changed()
+		// What it has not taken from the disk it has deleted, or has a good value of now.
+		this.#lastGood?.release()
+		await this.#tellReceived(received)
 	}
 
 	async #change(type: 'patch' | 'delete', data: string): Promise<void> {
@@ -288,8 +284,11 @@ export class StreamManager<Item = EnvironmentParams> {
 	}
 
 	async #tellExpired(): Promise<void> {
-		for (const { envId, key, reason } of this.#keys.takeDue())
+		const slices = new Slices(this.#options.clock)
+		for (const { envId, key, reason } of this.#keys.takeDue()) {
 			await this.#turns.call('keyExpired', () => this.#handler.keyExpired?.(envId, key, reason))
+			await slices.next()
+		}
 	}
 }
 

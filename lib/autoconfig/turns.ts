@@ -1,6 +1,7 @@
 import { untilAborted, type Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import type { Called } from './configuration.ts'
 
 /**
@@ -50,22 +51,16 @@ export class Turns {
 	}
 
 	async #wait(name: string, result: PromiseLike<unknown>): Promise<void> {
-		const limit = new AbortController()
 		const { signal } = this.#closing
-		const onClose = (): void => limit.abort(signal.reason)
-		// The call itself may have closed us.
-		if (signal.aborted) onClose()
-		else signal.addEventListener('abort', onClose, { once: true })
-		const timer = this.#clock.timer(this.#timeout, () =>
-			limit.abort(new RemoteTermError('TIMEOUT', `It took longer than ${this.#timeout} ms (handlerTimeout)`)),
-		)
+		using limit = new TimeLimit(this.#clock, this.#timeout, {
+			error: () => new RemoteTermError('TIMEOUT', `It took longer than ${this.#timeout} ms (handlerTimeout)`),
+			// The call itself may have closed us.
+			outer: [signal],
+		})
 		try {
 			await untilAborted(result, limit.signal)
 		} catch (error) {
 			if (!signal.aborted) this.#report(name, error)
-		} finally {
-			timer[Symbol.dispose]()
-			signal.removeEventListener('abort', onClose)
 		}
 	}
 

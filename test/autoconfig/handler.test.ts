@@ -132,6 +132,34 @@ test('a put in which nothing is valid completes nothing', async t => {
 	)
 })
 
+test('a put in which nothing is valid, and nothing has a last good value, deletes nothing', async t => {
+	const server = await serveStream(t, three)
+	const { manager, calls } = follow(t, server.url, { validate: ({ envId }) => envId !== 'bad' || 'no' })
+	await manager.start()
+	server.send(putMessage({ environments: { bad: envRep('bad', 1) } }))
+	await fact('it is refused', () => manager.refused.size === 1)
+	server.send(patchMessage('environments', 'd', envRep('d', 1)))
+	await fact('the stream goes on', () => manager.size === 4)
+	t.deepEqual(calls.slice(3), [['all'], ['add', 'd', 'd name']])
+	t.is(server.requests.length, 1)
+})
+
+test('what was refused, and is deleted before it was ever accepted, is refused no longer', async t => {
+	const server = await serveStream(t, three)
+	const refusals: unknown[] = []
+	const { calls, handler } = recordingHandler()
+	const { manager } = follow(t, server.url, {
+		handler: { ...handler, refused: refused => void refusals.push([...refused.keys()]) },
+		validate: ({ envId }) => envId !== 'bad' || 'no',
+	})
+	await manager.start()
+	server.send(patchMessage('environments', 'bad', envRep('bad', 1)), deleteMessage('environments', 'bad', 2))
+	await fact('both were told', () => refusals.length === 3)
+	t.deepEqual(refusals, [[], ['/environments/bad'], []])
+	t.is(manager.refused.size, 0)
+	t.is(calls.length, 4)
+})
+
 test('a validation that throws refuses', async t => {
 	const server = await serveStream(t, three)
 	const { manager } = follow(t, server.url, {
@@ -153,6 +181,17 @@ test('more items than there may be are refused', async t => {
 	server.send(deleteMessage('environments', 'a', 2), patchMessage('environments', 'c', envRep('c', 1)))
 	await fact('there is room', () => manager.get('c') !== undefined)
 	t.is(manager.refused.size, 0)
+})
+
+test('what a put replaces makes room for what it brings', async t => {
+	const server = await serveStream(t, three)
+	const { manager } = follow(t, server.url, { maxItems: 3 })
+	await manager.start()
+	const next = { d: envRep('d', 1), c: envRep('c', 1), e: envRep('e', 1), f: envRep('f', 1) }
+	server.send(putMessage({ environments: next }))
+	await fact('it was received', () => manager.get('a') === undefined)
+	t.deepEqual([...manager.entries()].map(([id]) => id).sort(), ['c', 'd', 'e'])
+	t.deepEqual([...manager.refused.keys()], ['/environments/f'])
 })
 
 test('what a complete configuration has changed is said with it', async t => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { deleteMessage, patchMessage, putMessage } from '../../lib/autoconfig/messages.ts'
@@ -172,6 +172,93 @@ test('a file that cannot be read is not an empty configuration', async t => {
 	t.deepEqual(calls, TOLD)
 })
 
+const spoilt: Readonly<Record<string, (path: string, bytes: Buffer) => Promise<unknown>>> = {
+	truncated: (path, bytes) => truncate(path, bytes.length - 1),
+	empty: path => truncate(path, 0),
+	'of a later format': (path, bytes) => {
+		bytes.writeUInt16BE(2, 8)
+		return writeFile(path, bytes)
+	},
+	'of somebody else': path => writeFile(path, '{"environments":{}}'),
+	'changed within what is encrypted': (path, bytes) => {
+		bytes[bytes.length - 60]! ^= 1
+		return writeFile(path, bytes)
+	},
+}
+for (const [title, spoil] of Object.entries(spoilt)) {
+	test(`a file that is ${title} is said to be so, and is not used`, async t => {
+		const directory = await temporaryFolder(t)
+		const key = randomBytes(32)
+		await keepTwo(t, directory, key)
+		const path = join(directory, (await filesIn(directory))[0]!)
+		await spoil(path, await readFile(path))
+		const logger = recordingLogger()
+		const server = await serveStream(t)
+		const { manager, calls } = follow(t, server.url, { logger, lastGood: keptIn(directory, key) })
+		const started = manager.start()
+		await fact('it says so', () => logger.lines.some(([level]) => level === 'warn'))
+		t.deepEqual(calls, [])
+		t.false(manager.isReady)
+		server.send(two)
+		t.deepEqual(await started, { source: 'stream' })
+	})
+}
+
+test('the encrypted file of another stream is not used in place of ours', async t => {
+	const key = randomBytes(32)
+	const [ours, theirs] = [await temporaryFolder(t), await temporaryFolder(t)]
+	const server = await serveStream(t, two)
+	const other = follow(t, server.url, { lastGood: { directory: theirs, name: 'another', key } })
+	await other.manager.start()
+	await other.manager.close()
+	await keepTwo(t, ours, key)
+	const [[file], [foreign]] = [await filesIn(ours), await filesIn(theirs)]
+	await copyFile(join(theirs, foreign!), join(ours, file!))
+	const logger = recordingLogger()
+	const nowhere = new URL(`http://127.0.0.1:${await closedPort()}/`)
+	const { manager, calls } = follow(t, nowhere, { logger, lastGood: keptIn(ours, key) })
+	void manager.start()
+	await fact('it says so', () => logger.lines.some(([, line]) => /snapshot/i.test(line)))
+	t.deepEqual(calls, [])
+	t.false(manager.isReady)
+})
+
+test('nobody else can read what is kept, and nothing half-written is left', async t => {
+	const directory = join(await temporaryFolder(t), 'new')
+	await keepTwo(t, directory)
+	t.is((await stat(directory)).mode & 0o777, 0o700)
+	const files = await readdir(directory)
+	t.is(files.length, 1)
+	t.is((await stat(join(directory, files[0]!))).mode & 0o777, 0o600)
+})
+
+test('a disk that took nothing is tried again, also if nothing has changed since', async t => {
+	const directory = join(await temporaryFolder(t), 'file')
+	await writeFile(directory, '')
+	const logger = recordingLogger()
+	const server = await serveStream(t, two)
+	const { manager, clock } = follow(t, server.url, { logger, lastGood: keptIn(directory) })
+	await manager.start()
+	const warnings = (): number => logger.lines.filter(([, line]) => line.startsWith('Cannot save')).length
+	for (const delay of [1_000, 2_000, 4_000]) {
+		await fact('it waits to save', () => clock.timers.includes(delay))
+		await clock.advance(delay)
+	}
+	await fact('it waits longer each time', () => clock.timers.includes(8_000))
+	t.is(warnings(), 1, 'said once')
+	await rm(directory)
+	await clock.advance(8_000)
+	await fact('it says that it works', () =>
+		logger.lines.some(([level, line]) => level === 'info' && line.includes('saved again')),
+	)
+	t.is((await filesIn(directory)).length, 1)
+	t.deepEqual(
+		clock.timers.filter(due => due < 100_000),
+		[],
+		'and rests',
+	)
+})
+
 test('a disk that takes nothing is a warning', async t => {
 	const directory = join(await temporaryFolder(t), 'file')
 	await writeFile(directory, '')
@@ -211,6 +298,22 @@ test('what is saved is validated again, and what the stream sends badly has its 
 	t.is(manager.versionOf('a'), 1)
 	t.is(manager.versionOf('c'), 1)
 	t.deepEqual([...manager.refused.keys()], ['/environments/a'])
+})
+
+test('a put of which nothing can be used does not stand in the way of the disk', async t => {
+	const directory = await temporaryFolder(t)
+	await keepTwo(t, directory)
+	const server = await serveStream(t, putMessage({ environments: { bad: envRep('bad', 1) } }))
+	const { manager } = follow(t, server.url, {
+		lastGood: keptIn(directory),
+		validate: ({ envId }) => envId !== 'bad' || 'no',
+	})
+	t.deepEqual(await manager.start(), { source: 'last-good' })
+	await fact('the stream was heard', () => manager.status.state === 'VALID')
+	t.deepEqual(
+		[...manager.entries()].map(([id]) => id),
+		['a', 'b'],
+	)
 })
 
 test('a key that was in grace when the service stopped is in grace after a start from the disk', async t => {

@@ -1,6 +1,8 @@
 import { AutoConfigPublisher } from '../../lib/autoconfig/publisher.ts'
-import type { AutoConfigPublisherOptions } from '../../lib/autoconfig/publisher/options.ts'
-import type { StreamRequestOptions } from '../../lib/autoconfig/publisher.ts'
+import type {
+	AutoConfigPublisherOptions,
+	StreamRequestOptions,
+} from '../../lib/autoconfig/publisher/options.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { EventParser, type StreamEvent } from '../../lib/autoconfig/event-parser.ts'

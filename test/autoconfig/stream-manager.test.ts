@@ -383,3 +383,15 @@ test('an event beyond the limit is not read to its end', async t => {
 	t.like(manager.status.lastError, { kind: 'INVALID_DATA', code: 'TOO_LARGE' })
 	t.is(manager.size, 1)
 })
+
+test('what came before an event that is too large came, though both came at once', async t => {
+	const server = await serveStream(t)
+	const { manager, calls } = follow(t, server.url, { maxEventBytes: 10_000 })
+	void manager.start()
+	await fact('it is connected', () => server.requests.length === 1)
+	const { event, data } = put(envRep('a', 1))
+	server.sendRaw(`event: ${event}\ndata: ${data}\n\nevent: patch\ndata: ${'x'.repeat(20_000)}`)
+	await fact('it is interrupted', () => manager.status.state === 'INTERRUPTED')
+	t.is(manager.status.lastError?.code, 'TOO_LARGE')
+	t.deepEqual(calls, [['add', 'a', 'a name'], ['all']])
+})

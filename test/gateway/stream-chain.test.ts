@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
@@ -38,6 +39,47 @@ const start = async (t: ExecutionContext, folder: string, config: object): Promi
 	})
 }
 
+interface Door {
+	readonly url: string
+	/** To where it leads from now on. */
+	leadTo(url: string): void
+	/** Whoever comes waits until it leads somewhere again. */
+	shut(): void
+}
+
+/** An address that stays while the server behind it is replaced, so that nobody has to hit upon the right moment. */
+const openDoor = async (t: ExecutionContext, url: string): Promise<Door> => {
+	let leadTo = (_url: string): void => {}
+	let behind = Promise.resolve(url)
+	const sockets = new Set<Socket>()
+	const hold = (socket: Socket): Socket => {
+		sockets.add(socket)
+		return socket.on('error', () => {}).once('close', () => sockets.delete(socket))
+	}
+	const server = createServer(socket => {
+		hold(socket)
+		void behind.then(url => {
+			const { port, hostname } = new URL(url)
+			const through = hold(connect(Number(port), hostname))
+			socket.pipe(through).pipe(socket)
+			socket.once('close', () => through.destroy())
+			through.once('close', () => socket.destroy())
+		})
+	}).listen(0, '127.0.0.1')
+	await once(server, 'listening')
+	t.teardown(() => {
+		server.close()
+		for (const socket of sockets) socket.destroy()
+	})
+	return {
+		url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+		leadTo: url => leadTo(url),
+		shut() {
+			behind = new Promise(resolve => (leadTo = resolve))
+		},
+	}
+}
+
 test('three gateways in a chain agree, also after the middle one was killed and has come back', async t => {
 	const [first, second, third] = await Promise.all([1, 2, 3].map(() => temporaryFolder(t)))
 	const head = await start(t, first!, { port: 0 })
@@ -59,7 +101,8 @@ test('three gateways in a chain agree, also after the middle one was killed and 
 		stream: { upstream: { url, token: TOKEN, lastGood: join(folder, 'last-good') } },
 	})
 	const middle = await start(t, second!, { port: 0, ...upstream(head.url, second!) })
-	const tail = await start(t, third!, { port: 0, ...upstream(middle.url, third!) })
+	const door = await openDoor(t, middle.url)
+	const tail = await start(t, third!, { port: 0, ...upstream(door.url, third!) })
 	const reference = followGateway(t, head.url, TOKEN)
 	const client = followGateway(t, tail.url, TOKEN)
 	await Promise.all([reference.start(), client.start()])
@@ -72,14 +115,14 @@ test('three gateways in a chain agree, also after the middle one was killed and 
 		return client.size === 2 && JSON.stringify(ours) === JSON.stringify(theirs)
 	})
 
+	door.shut()
 	middle.child.kill('SIGKILL')
 	await once(middle.child, 'exit')
 	await change('users', '1.2.0', [item('get_user', { target: '/three' }), item('later')])
 	await change('orders', '1.1.0', [item('another')])
 	t.is(client.size, 2, 'what was known is in force meanwhile')
 
-	const { port } = new URL(middle.url)
-	await start(t, second!, { port: Number(port), ...upstream(head.url, second!) })
+	door.leadTo((await start(t, second!, { port: 0, ...upstream(head.url, second!) })).url)
 	await fact(
 		'everything came through',
 		() => client.get('orders:another@0.0.0') !== undefined && client.size === 3,

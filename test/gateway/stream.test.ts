@@ -129,11 +129,9 @@ test('close ends the streams before it waits, those too that nobody reads', asyn
 	const unread = await openUnread(t, url, TOKENS.read)
 	unread.resume()
 	const ended = once(unread, 'end')
-	const began = performance.now()
 	await gateway.close()
 	await ended
-	t.true(performance.now() - began < 9_000, 'not by the limit of the drain')
-	t.true(unread.complete, 'ended as it should')
+	t.true(unread.complete, 'ended as it should, and not by the limit of the drain, which breaks connections')
 })
 
 test('a stream can be left out', async t => {

@@ -9,7 +9,8 @@ const LINGER = 10 * 60_000
 
 export interface Seat {
 	readonly view: StreamView
-	readonly lastEventId: string | null
+	/** '' where it has none. */
+	readonly lastEventId: string
 	readonly isAllowed: (() => boolean) | undefined
 	readonly abort: (() => void) | undefined
 }
@@ -55,6 +56,11 @@ export class Audience {
 			events: { ...this.#events },
 			bytes: this.#bytes,
 		}
+	}
+
+	/** Whether whoever has seen this event, and nothing after it, can be told the rest. */
+	canResume(view: StreamView, lastEventId: string): boolean {
+		return this.#views.get(view.key)?.resumable(lastEventId) !== undefined
 	}
 
 	/** `undefined` where there is no room. */

@@ -1,7 +1,9 @@
 import { systemClock, type Clock } from '../../core/clock.ts'
 import { consoleLogger, safeLogger, type Logger } from '../../core/logger.ts'
 import { fraction, invalid, onlyKnownOptions, positive, positiveInteger } from '../../core/options.ts'
+import type { StreamRefusal } from './refusals.ts'
 import type { StreamEnd } from './subscriber.ts'
+import type { StreamView } from './view.ts'
 
 /** Durations are milliseconds, sizes bytes. */
 export interface AutoConfigPublisherOptions<Item = unknown> {
@@ -46,6 +48,18 @@ export interface AutoConfigPublisherOptions<Item = unknown> {
 	readonly logger?: Logger | undefined
 }
 
+export interface StreamRequestOptions<Item = unknown> {
+	/** What this client gets to see. Default: everything. */
+	readonly view?: StreamView<Item> | undefined
+	/** Whether this client may go on; asked by `recheck`. Default: it may. */
+	readonly isAllowed?: (() => boolean) | undefined
+	/**
+	 * Breaks the client's connection at once. A stream that its client does not read cannot be ended from within; without
+	 * this it is made to fail, and what becomes of the connection is up to whoever reads it.
+	 */
+	readonly abort?: (() => void) | undefined
+}
+
 export type ReadPublisherOptions<Item> = {
 	readonly [Name in keyof AutoConfigPublisherOptions<Item>]-?: Exclude<
 		AutoConfigPublisherOptions<Item>[Name],
@@ -58,6 +72,8 @@ export interface PublisherStatus {
 	/** `starting`: there is no complete configuration yet, and clients are told to come back. */
 	readonly state: 'starting' | 'serving' | 'closed'
 	readonly stateSince: number
+	/** Whether what there is may be old: see `markStale`. */
+	readonly isStale: boolean
 	readonly items: number
 	readonly clients: number
 	readonly views: number
@@ -66,7 +82,7 @@ export interface PublisherStatus {
 	readonly logBytes: number
 	/** Everything below is a count since the beginning. */
 	readonly connected: { readonly put: number; readonly resumed: number }
-	readonly refused: { readonly starting: number; readonly full: number; readonly closed: number }
+	readonly refused: Readonly<Record<StreamRefusal, number>>
 	readonly ended: Readonly<Record<StreamEnd, number>>
 	/** Per view: what two views are told counts twice. */
 	readonly events: { readonly put: number; readonly patch: number; readonly delete: number }

@@ -29,15 +29,23 @@ export interface SubscriberOptions {
 	readonly onEnd: (subscriber: Subscriber, reason: StreamEnd) => void
 }
 
+/** Of the answer that is a stream. */
+export const STREAM_HEADERS = Object.freeze({
+	'content-type': 'text/event-stream',
+	'cache-control': 'no-store, no-transform',
+	// nginx would wait for a full buffer.
+	'x-accel-buffering': 'no',
+})
+
 const encoder = new TextEncoder()
 const HEARTBEAT = encoder.encode(':\n\n')
 const { event, data } = reconnectMessage()
 const RECONNECT = encoder.encode(`event: ${event}\ndata: ${data}\n\n`)
 /**
  * Whoever resumes and has missed nothing would not hear an event for who knows how long, and could not tell whether it
- * goes on. Paths of no collection are passed over by every client (SPEC §1.6).
+ * goes on. Paths of no collection are passed over by every client (SPEC §1.6), and no collection has such a name.
  */
-const RESUMED = encoder.encode('event: patch\ndata: {"path":"/resumed/stream","data":{}}\n\n')
+const RESUMED = encoder.encode('event: patch\ndata: {"path":"/*/resumed","data":{}}\n\n')
 
 /** Whoever took nothing for so many milliseconds is not about to. */
 const PATIENCE = 1_000

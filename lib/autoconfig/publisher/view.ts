@@ -111,8 +111,8 @@ export class View {
 	}
 
 	/** The sequence number that an id of ours stands for, if its bearer can go on from there. */
-	resumable(lastEventId: string | null): number | undefined {
-		const [, epoch, digits] = /^([0-9a-z.]+)-(\d{1,15})$/.exec(lastEventId ?? '') ?? []
+	resumable(lastEventId: string): number | undefined {
+		const [, epoch, digits] = /^([0-9a-z.]+)-(\d{1,15})$/.exec(lastEventId) ?? []
 		const seq = Number(digits)
 		return epoch === this.epoch && this.log.holds(seq) ? seq : undefined
 	}

@@ -26,7 +26,7 @@ export const STREAM_FAMILIES = {
 		name: 'gateway_stream_refusals_total',
 		type: 'counter',
 		labels: ['reason'],
-		help: 'Streams that were not begun: starting, full, closed.',
+		help: 'Streams that were not begun: starting, stale, full, closed.',
 	},
 	ended: {
 		name: 'gateway_stream_ends_total',
