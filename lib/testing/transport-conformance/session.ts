@@ -127,6 +127,14 @@ export class Session {
 		)
 	}
 
+	async expectRejection(code: ErrorCode, work: Promise<unknown>, subject: string): Promise<void> {
+		await assert.rejects(
+			work,
+			error => error instanceof RemoteTermError && error.code === code,
+			`Expected ${subject} to reject with ${code}`,
+		)
+	}
+
 	checkAllQuiet(): void {
 		const faults = this.#ears.flatMap(({ faults }) => faults)
 		assert.deepEqual(faults, [], 'Expected every listener to be called as the contract says')
