@@ -12,13 +12,16 @@ import {
 	startNatsServer,
 	waitFor,
 } from '../support/nats-server.ts'
+import { createNatsAuthority } from '../support/nats-authority.ts'
 import { closedPort } from '../support/serve.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 
 const test = natsTest()
 
 const open = async (t: Lifetime, options: NatsOptions): Promise<NatsLink> => {
-	const link = await NatsLink.open(parseNatsOptions(options), { owner: 'The test' })
+	const settings = parseNatsOptions({ connectTimeout: 30_000, ...options })
+	const link = await NatsLink.open(settings, { owner: 'The test' })
 	t.teardown(() => link.close())
 	return link
 }
@@ -58,6 +61,46 @@ test('it connects with a user and a password', async t => {
 		await echo(await open(t, { servers: `nats://${server.address}`, user: 'me', pass: 'p@ss:word' })),
 		'hello',
 	)
+})
+
+test('a server that has waited too long for us to say who we are has not refused us', async t => {
+	const config = 'debug: true\nauthorization { token: "a-secret-of-the-test", timeout: 0.05 }'
+	const server = await startNatsServer(t, { config })
+	const proxy = await startTcpProxy(t, () => server.port)
+	proxy.hold()
+	const connecting = open(t, { servers: proxy.address, token: 'a-secret-of-the-test' })
+	await waitFor(() => /authentication timeout/i.test(server.log))
+	proxy.release()
+	const late = await t.throwsAsync(connecting)
+	t.is(faultOf(late), 'timeout')
+	t.is(asFetchError(late, 'x').code, 'FETCH_TIMEOUT')
+})
+
+test('it connects with credentials, and reads them anew for each connection', async t => {
+	const [first, second] = [createNatsAuthority(), createNatsAuthority()]
+	const server = await startNatsServer(t, { config: first.config })
+	const folder = await temporaryFolder(t)
+	const credentials = join(folder, 'user.creds')
+	await writeFile(credentials, first.credentials())
+	const link = await open(t, {
+		...{ servers: server.address, credentials },
+		reconnectBackoff: { base: 10, cap: 50 },
+	})
+	t.is(await echo(link), 'hello')
+	let isBack = false
+	link.on('reconnected', () => (isBack = true))
+	// The keys are changed on both sides, and not at once: for a while, the server will not have us.
+	await server.kill()
+	await startNatsServer(t, { config: second.config, port: server.port })
+	await writeFile(credentials, second.credentials())
+	await waitFor(() => isBack)
+	t.is(await echo(link), 'hello')
+	const stranger = createNatsAuthority()
+	const forged = join(folder, 'forged.creds')
+	await writeFile(forged, stranger.credentials())
+	const refused = await t.throwsAsync(open(t, { servers: server.address, credentials: forged }))
+	t.is(faultOf(refused), 'denied')
+	t.notRegex(String(refused), /eyJ|SU[A-Z2-7]{10}/)
 })
 
 test('it connects with an NKey', async t => {

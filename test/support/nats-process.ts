@@ -133,7 +133,8 @@ export class NatsServer {
 			tls === undefined
 				? ''
 				: `tls { cert_file: ${JSON.stringify(tls.certFile)}, key_file: ${JSON.stringify(tls.keyFile)}, ca_file: ${JSON.stringify(tls.caFile)}, timeout: 10 }`,
-			config,
+			// By itself the server waits 2 s for a client to say who it is, which is not long on a machine under load.
+			/timeout:/.test(config) ? config : config.replace('authorization {', '$& timeout: 30,'),
 			'',
 		].join('\n')
 	}
