@@ -103,6 +103,34 @@ test('it connects with credentials, and reads them anew for each connection', as
 	t.notRegex(String(refused), /eyJ|SU[A-Z2-7]{10}/)
 })
 
+test('credentials of which only half is written yet do not end a connection: the last good ones are used', async t => {
+	const authority = createNatsAuthority()
+	const server = await startNatsServer(t, { config: authority.config })
+	const credentials = join(await temporaryFolder(t), 'user.creds')
+	await writeFile(credentials, authority.credentials())
+	const link = await open(t, {
+		...{ servers: server.address, credentials },
+		reconnectBackoff: { base: 10, cap: 50 },
+	})
+	const next = authority.credentials()
+	const states = [
+		'',
+		next.slice(0, 40),
+		next.slice(0, next.indexOf('BEGIN USER NKEY') + 30),
+		next.slice(0, -40),
+	]
+	for (const half of states) {
+		let isBack = false
+		using _ = link.on('reconnected', () => (isBack = true))
+		await writeFile(credentials, half)
+		await server.kill()
+		await server.start()
+		await waitFor(() => isBack || link.closed)
+		t.false(link.closed)
+		t.is(await echo(link), 'hello')
+	}
+})
+
 test('it connects with an NKey', async t => {
 	const { createUser } = await import('@nats-io/transport-node').then(({ nkeys }) => nkeys)
 	const user = createUser()
