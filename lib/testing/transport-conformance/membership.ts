@@ -156,7 +156,8 @@ export const membershipChecks: readonly Check[] = [
 			// By its peer as another scope tells it, before anybody over there has opened this one.
 			const [peer] = [...a.channel.peers.values()]
 			const other = session.open(here, 'two')
-			const waits = [other.channel.whenUp(peer!), other.channel.whenUp(peer!)]
+			const { limit: timeout } = session
+			const waits = [other.channel.whenUp(peer!, { timeout }), other.channel.whenUp(peer!, { timeout })]
 			assert.equal(other.channel.send(peer!, 'too early'), false)
 			const late = session.open(there, 'two')
 			await session.within(Promise.all(waits), 'whenUp')
@@ -176,11 +177,13 @@ export const membershipChecks: readonly Check[] = [
 			await session.expectRejection('INVALID_OPTION', whenUp({ timeout: 0 }), 'a wait of no time')
 			await session.expectRejection('INVALID_OPTION', a!.channel.whenUp(a!.self), 'a wait for ourselves')
 			const abort = new AbortController()
-			const aborted = session.expectRejection('STOPPED', whenUp({ signal: abort.signal }), 'an aborted wait')
+			const { limit: timeout } = session
+			const aborting = whenUp({ signal: abort.signal, timeout })
+			const aborted = session.expectRejection('STOPPED', aborting, 'an aborted wait')
 			abort.abort()
 			await aborted
 			await session.expectRejection('STOPPED', whenUp({ signal: abort.signal }), 'a wait aborted before')
-			const closed = session.expectRejection('STOPPED', whenUp(), 'a wait on a channel that is closed')
+			const closed = session.expectRejection('STOPPED', whenUp({ timeout }), 'a wait whose channel is closed')
 			await session.within(a!.close(), 'close')
 			await closed
 			await session.expectRejection('STOPPED', a!.channel.whenUp(b!.self), 'a wait on a closed channel')
