@@ -40,6 +40,13 @@ export interface ChannelCounts {
 	readonly lost: number
 }
 
+export interface WhenUpOptions {
+	/** Gives up waiting. */
+	readonly signal?: AbortSignal | undefined
+	/** How long to wait, in milliseconds. Default: 5,000. */
+	readonly timeout?: number | undefined
+}
+
 /** One scope, as one node sees it. */
 export interface Channel<Message> {
 	readonly scope: string
@@ -55,6 +62,15 @@ export interface Channel<Message> {
 	send(to: Peer, message: Message): boolean
 	/** The same to everybody who is up, where the network can do that at the price of one. Returns how many that are. */
 	broadcast(message: Message): number
+	/**
+	 * Resolves when this peer is up in this scope, at once where it is. Every scope discovers its peers by itself: one
+	 * that is up in another, where it may just have joined a group, can come up in this one a moment later, whichever of
+	 * them it opened first.
+	 *
+	 * Rejects with `TIMEOUT`, also for a peer that is gone or never opens this scope; `STOPPED` when the channel is closed;
+	 * what the `signal` was aborted with; `INVALID_OPTION` for ourselves, who are not up in our own eyes.
+	 */
+	whenUp(peer: Peer, options?: WhenUpOptions): Promise<void>
 	/** Says goodbye and leaves. Whoever waits in a queue to be sent is sent, within a limit. */
 	close(): Promise<void>
 }

@@ -3,6 +3,7 @@ import { messageOf, RemoteTermError, type ErrorCode } from '../core/errors.ts'
 /** What the packages of NATS throw, as far as we look at it. All of it may be missing. */
 interface Thrown {
 	readonly name?: string
+	readonly message?: unknown
 	/** JetStream's own code of an error, or the system's. */
 	readonly code?: unknown
 	/** JetStream's status, in the manner of HTTP. */
@@ -30,7 +31,7 @@ const NOT_YET = new Set<unknown>([10005, 10008, 10009])
 const NO_JETSTREAM = new Set<unknown>([10039, 10076])
 
 export const faultOf = (thrown: unknown): NatsFault => {
-	const { name = '', code, status, cause } = (thrown ?? {}) as Thrown
+	const { name = '', message, code, status, cause } = (thrown ?? {}) as Thrown
 	if (WRONG_LAST_SEQUENCE.has(code)) return 'conflict'
 	if (NOT_YET.has(code)) return 'no_responders'
 	if (NOT_FOUND.has(code) || status === 404) return 'not_found'
@@ -39,6 +40,8 @@ export const faultOf = (thrown: unknown): NatsFault => {
 	if (name === 'JetStreamNotEnabled' && (cause as Thrown | undefined)?.name === 'RequestError')
 		return 'no_responders'
 	if (NO_JETSTREAM.has(code) || name === 'JetStreamNotEnabled') return 'no_jetstream'
+	// The server waits a second or two for a client to say who it is. One that is late was not refused.
+	if (name === 'AuthorizationError' && /timeout/i.test(String(message))) return 'timeout'
 	if (
 		['AuthorizationError', 'UserAuthenticationExpiredError', 'PermissionViolationError'].includes(name) ||
 		(cause as Thrown | undefined)?.name === 'PermissionViolationError'

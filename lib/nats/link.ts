@@ -267,14 +267,22 @@ const credentialsOf = async (path: string, settings: NatsSettings, transport: Tr
 	} catch (error) {
 		throw refuse(messageOf(error), error)
 	}
-	if (!/BEGIN NATS USER JWT[\s\S]*BEGIN USER NKEY SEED/.test(new TextDecoder().decode(bytes)))
+	let good = transport.credsAuthenticator(bytes)
+	try {
+		good('a nonce')
+	} catch {
 		throw refuse('it is no .creds file with a JWT and a seed')
-	return transport.credsAuthenticator(() => {
+	}
+	return (nonce?: string) => {
 		try {
-			bytes = readFileSync(path)
+			const read = transport.credsAuthenticator(readFileSync(path))
+			const answer = read(nonce)
+			good = read
+			return answer
 		} catch {
-			// Whoever rotates it may be just about to; what was good last may still be.
+			// Whoever rotates it may be in the midst of it, and what was good last may still be. Where an authenticator
+			// throws, the client gives up for good.
+			return good(nonce)
 		}
-		return bytes
-	})
+	}
 }

@@ -1,16 +1,12 @@
-import { reasonOf, type Clock } from '../core/clock.ts'
+import type { Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
-
-export interface WaitOptions {
-	readonly signal?: AbortSignal | undefined
-	readonly timeout: number
-}
+import { waiting, type Settle, type WaitLimits } from '../core/waiting.ts'
 
 interface Waiter {
 	readonly number: number
 	/** So many peers, or these. */
 	readonly wanted: number | Set<string>
-	readonly settle: (error?: RemoteTermError) => void
+	settle: Settle
 }
 
 /** Who has confirmed what, and who waits for it. Only peers that are up count: what a dead peer had is gone with it. */
@@ -65,29 +61,19 @@ export class Acknowledgements {
 	}
 
 	/** Until `wanted` peers, or all of these that stay, have confirmed this number. */
-	wait(number: number, wanted: number | Set<string>, { signal, timeout }: WaitOptions): Promise<void> {
-		return new Promise((resolve, reject) => {
-			if (signal?.aborted) {
-				reject(reasonOf(signal))
-				return
-			}
-			const onAbort = (): void => waiter.settle(reasonOf(signal!))
-			const waiter: Waiter = {
-				number,
-				wanted,
-				settle: error => {
-					if (!this.#waiters.delete(waiter)) return
-					timer[Symbol.dispose]()
-					signal?.removeEventListener('abort', onAbort)
-					if (error === undefined) resolve()
-					else reject(error)
-				},
-			}
-			const timer = this.#clock.timer(timeout, () => waiter.settle(this.#tooLate(waiter, timeout)))
-			signal?.addEventListener('abort', onAbort, { once: true })
-			this.#waiters.add(waiter)
-			if (this.#met(waiter)) waiter.settle()
-		})
+	wait(number: number, wanted: number | Set<string>, limits: WaitLimits): Promise<void> {
+		const waiter: Waiter = { number, wanted, settle: () => {} }
+		return waiting(
+			this.#clock,
+			limits,
+			settle => {
+				waiter.settle = settle
+				this.#waiters.add(waiter)
+				if (this.#met(waiter)) settle()
+			},
+			() => void this.#waiters.delete(waiter),
+			() => this.#tooLate(waiter, limits.timeout),
+		)
 	}
 
 	stop(error: RemoteTermError): void {

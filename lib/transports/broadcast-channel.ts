@@ -11,6 +11,7 @@ export type {
 	Peer,
 	PeerDownReason,
 	Transport,
+	WhenUpOptions,
 } from '../core/transport.ts'
 export interface BroadcastChannelTransportOptions extends SessionOptions {
 	/** Keeps those apart who use the same scopes in one process and have nothing to do with each other. Default: `default`. */

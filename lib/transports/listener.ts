@@ -1,19 +1,31 @@
 import type { Logger } from '../core/logger.ts'
-import type { ChannelListener, Peer, PeerDownReason } from '../core/transport.ts'
+import type { ChannelListener, Peer, PeerDownReason, WhenUpOptions } from '../core/transport.ts'
+import type { Arrivals } from './arrivals.ts'
 
-/** Keeps two promises of every channel: a listener that throws harms nobody, and none is called after `close`. */
+/**
+ * Keeps three promises of every channel: a listener that throws harms nobody, none is called after `close`, and who
+ * waits for a peer hears of it.
+ */
 export class GuardedListener implements ChannelListener<unknown> {
 	#listener: ChannelListener<unknown> | undefined
 	readonly #logger: Logger
 	readonly #scope: string
+	readonly #arrivals: Arrivals
 
-	constructor(listener: ChannelListener<never>, scope: string, logger: Logger) {
+	constructor(listener: ChannelListener<never>, scope: string, logger: Logger, arrivals: Arrivals) {
 		this.#listener = listener
 		this.#scope = scope
 		this.#logger = logger
+		this.#arrivals = arrivals
+	}
+
+	/** @param up Who is, now. */
+	whenUp(peer: Peer, up: ReadonlyMap<string, Peer>, options?: WhenUpOptions): Promise<void> {
+		return this.#arrivals.wait(peer, up, options)
 	}
 
 	peerUp(peer: Peer): void {
+		this.#arrivals.arrived(peer)
 		try {
 			this.#watch(this.#listener?.peerUp(peer))
 		} catch (error) {
@@ -39,6 +51,7 @@ export class GuardedListener implements ChannelListener<unknown> {
 
 	close(): void {
 		this.#listener = undefined
+		this.#arrivals.close()
 	}
 
 	/** An async function fits where nothing is expected back. Its rejection must not end the process. */

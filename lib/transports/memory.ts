@@ -1,9 +1,10 @@
-import { systemClock } from '../core/clock.ts'
+import { systemClock, type Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import { consoleLogger, safeLogger } from '../core/logger.ts'
 import { invalid, positive } from '../core/options.ts'
 import { bootId, seededRandom } from '../core/random.ts'
 import { peerOf, type Channel, type ChannelListener, type Transport } from '../core/transport.ts'
+import { Arrivals } from './arrivals.ts'
 import { GuardedListener } from './listener.ts'
 import {
 	knownWireOptions,
@@ -28,6 +29,7 @@ export type {
 	Peer,
 	PeerDownReason,
 	Transport,
+	WhenUpOptions,
 } from '../core/transport.ts'
 export type { MemoryNetworkOptions, WireOptions } from './memory/conditions.ts'
 export type { NetworkCounts, TransportCounts } from './memory/traffic.ts'
@@ -51,6 +53,7 @@ export class MemoryNetwork {
 	readonly #conditions: Conditions
 	readonly #world: World
 	readonly #random: () => number
+	readonly #clock: Clock
 	readonly #scopes = new Map<string, Scope>()
 	readonly #transports = new Map<string, MemoryTransport>()
 	readonly #counts: NetworkCounts = { ...noTraffic(), lostMessages: 0, duplicates: 0 }
@@ -61,6 +64,7 @@ export class MemoryNetwork {
 		if (!Number.isSafeInteger(seed)) throw invalid('seed', 'an integer', seed)
 		this.#random = seededRandom(seed)
 		this.#conditions = parseConditions(options, this.#random, safeLogger(logger))
+		this.#clock = clock
 		this.#timetable = new Timetable(clock, positive('tick', tick))
 		// Silence is judged at the latest after the time of detection and the jitter, which may be changed later.
 		this.#topology = new Topology(2 * this.#conditions.detection + 60_000)
@@ -95,6 +99,7 @@ export class MemoryNetwork {
 		const transport = new MemoryTransport(name, bootId(this.#random), {
 			scope: scope => this.#scope(scope),
 			logger: this.#conditions.logger,
+			clock: this.#clock,
 			leave: () => {
 				this.#transports.delete(name)
 				this.#tidy()
@@ -170,6 +175,7 @@ export class MemoryNetwork {
 interface Place {
 	readonly scope: (name: string) => Scope
 	readonly logger: Conditions['logger']
+	readonly clock: Clock
 	readonly leave: () => void
 }
 
@@ -190,7 +196,8 @@ class MemoryTransport implements Transport {
 		scopeName(name)
 		if (this.#channels.has(name)) throw invalid('scope', 'one that is not open', name)
 		const scope = this.#place.scope(name)
-		const guarded = new GuardedListener(listener, name, this.#place.logger)
+		const { logger, clock } = this.#place
+		const guarded = new GuardedListener(listener, name, logger, new Arrivals(this.self, name, clock))
 		const member = scope.open(this.self, guarded, this.traffic, () => void this.#channels.delete(name))
 		this.#channels.set(name, { scope, member })
 		return member

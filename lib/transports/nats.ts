@@ -21,6 +21,7 @@ export type {
 	Peer,
 	PeerDownReason,
 	Transport,
+	WhenUpOptions,
 } from '../core/transport.ts'
 export interface NatsTransportOptions extends Omit<NatsOptions, 'name'>, SessionOptions {
 	/** What all subjects begin with. Default: `remote-term`. Permissions to publish and subscribe: `remote-term.>`. */

@@ -27,9 +27,12 @@ const serial = natsSerialTest()
 
 const bytes = (content: string): Uint8Array => new TextEncoder().encode(content)
 
+/** A machine under load takes its time, and no test is about that. */
+const patient = { connectTimeout: 30_000 }
+
 /** Whoever publishes. */
 const publisher = async (t: Lifetime, servers: string | readonly string[], replicas = 1) => {
-	const link = await NatsLink.open(parseNatsOptions({ servers }), { owner: 'The publisher' })
+	const link = await NatsLink.open(parseNatsOptions({ servers, ...patient }), { owner: 'The publisher' })
 	t.teardown(() => link.close())
 	const client = jetstream(link.connection)
 	return {
@@ -46,7 +49,7 @@ const start = async (t: Lifetime) => {
 }
 
 const open = async (t: Lifetime, options: NatsFetcherOptions): Promise<NatsFetcher> => {
-	const fetcher = new NatsFetcher({ reconnectBackoff: { base: 10, cap: 50 }, ...options })
+	const fetcher = new NatsFetcher({ reconnectBackoff: { base: 10, cap: 50 }, ...patient, ...options })
 	t.teardown(() => fetcher.close())
 	await fetcher.init(context())
 	return fetcher
@@ -82,7 +85,7 @@ conforms(serial, 'A key', {
 		const kv = await new Kvm(client).create(bucket)
 		await kv.put('rates.json', content)
 		return {
-			fetcher: new NatsFetcher({ servers, bucket, key: 'rates.json' }),
+			fetcher: new NatsFetcher({ servers, bucket, key: 'rates.json', ...patient }),
 			publish: async next => void (await kv.put('rates.json', next)),
 			publishBeside: async (suffix, next) => void (await kv.put(`rates.json${suffix}`, next)),
 			unpublish: () => kv.delete('rates.json'),
@@ -103,7 +106,7 @@ conforms(serial, 'An object', {
 			return state.consumer_count
 		}
 		return {
-			fetcher: new NatsFetcher({ servers, bucket, object: 'rates 100%.json' }),
+			fetcher: new NatsFetcher({ servers, bucket, object: 'rates 100%.json', ...patient }),
 			publish: next => put('rates 100%.json', next),
 			publishBeside: (suffix, next) => put(`rates 100%.json${suffix}`, next),
 			unpublish: async () => void (await objects.delete('rates 100%.json')),
@@ -153,16 +156,20 @@ test('an object has its digest and its size, and comes in chunks', async t => {
 })
 
 test('an object that was damaged in the store is refused by the term, which keeps what it has', async t => {
-	const { server, objects, manager } = await start(t)
+	const { server, client, objects, manager } = await start(t)
 	await objects.putBlob({ name: 'a' }, bytes('as it was published'))
-	const fetcher = new NatsFetcher({ servers: server.address, bucket: 'files', object: 'a' })
+	const fetcher = new NatsFetcher({ servers: server.address, bucket: 'files', object: 'a', ...patient })
 	const term = createTerm<string>({ fetcher, deserialize: text, logger: silentLogger })
 	t.teardown(() => term.stop())
 	await term.start()
-	await objects.putBlob({ name: 'a' }, bytes('another content!!!!'))
-	const { nuid } = (await objects.info('a'))!
+	// Damaged before it is announced, since the term watches: what it reads is damaged however fast it is.
+	const { nuid } = await objects.putBlob({ name: 'elsewhere' }, bytes('another content!!!!'))
 	const { seq } = (await manager.streams.getMessage('OBJ_files', { last_by_subj: `$O.files.C.${nuid}` }))!
 	await manager.streams.deleteMessage('OBJ_files', seq, false)
+	const subjectOf = (name: string): string => `$O.files.M.${Buffer.from(name).toString('base64')}`
+	const told = { last_by_subj: subjectOf('elsewhere') }
+	const { data } = (await manager.streams.getMessage('OBJ_files', told))!
+	await client.publish(subjectOf('a'), data)
 	const outcome = await term.update()
 	t.is(outcome.status, 'failed')
 	t.is(term.get(), 'as it was published')
@@ -173,7 +180,7 @@ test('what is published reaches every term by itself, and a deletion deletes not
 	await kv.put('a', 'first')
 	const terms = await Promise.all(
 		[1, 2, 3].map(async () => {
-			const fetcher = new NatsFetcher({ servers: server.address, bucket: 'terms', key: 'a' })
+			const fetcher = new NatsFetcher({ servers: server.address, bucket: 'terms', key: 'a', ...patient })
 			const term = createTerm<string>({
 				...{ fetcher, deserialize: text, logger: silentLogger },
 				refreshInterval: 3_600_000,
@@ -279,7 +286,7 @@ test('of a cluster it goes on with another server when one is killed', async t =
 	const addresses = servers.map(({ address }) => address)
 	const { kv } = await publisher(t, addresses, 3)
 	await kv.put('a', 'first')
-	const fetcher = new NatsFetcher({ servers: addresses, bucket: 'terms', key: 'a' })
+	const fetcher = new NatsFetcher({ servers: addresses, bucket: 'terms', key: 'a', ...patient })
 	const term = createTerm<string>({
 		...{ fetcher, deserialize: text, logger: silentLogger },
 		refreshInterval: 3_600_000,
@@ -329,7 +336,7 @@ test('these permissions are enough', async t => {
 		] }`,
 	})
 	const link = await NatsLink.open(
-		parseNatsOptions({ servers: server.address, user: 'admin', pass: 'admin' }),
+		parseNatsOptions({ servers: server.address, user: 'admin', pass: 'admin', ...patient }),
 		{
 			owner: 'The publisher',
 		},

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { silentLogger } from '../../lib/core/logger.ts'
-import type { Transport } from '../../lib/core/transport.ts'
+import type { Peer, Transport } from '../../lib/core/transport.ts'
 import { ProcessGroups, type GroupNotification } from '../../lib/publisher/index.ts'
 import { Cluster } from './cluster.ts'
 
@@ -46,6 +46,32 @@ test('who joined before a peer starts is seen by it', async t => {
 	t.deepEqual(b.localMembers('workers'), [])
 	t.deepEqual(b.whichGroups(), ['workers'])
 	t.deepEqual(notified, ['join workers a/one'])
+})
+
+test('a member of whom a group has just told can be waited for in the scope in which it is asked', async t => {
+	let early = 0
+	for (let seed = 1; seed <= 30; seed++) {
+		const cluster = new Cluster({ seed, latency: 1, jitter: 100 })
+		const [here, there] = [cluster.network.join('here'), cluster.network.join('there')]
+		const heard: unknown[] = []
+		const listener = { peerUp() {}, peerDown() {}, message: (_: Peer, text: unknown) => heard.push(text) }
+		const questions = here.open<string>('questions', listener)
+		const groups = start(cluster, here)
+		const asked: Array<Promise<boolean>> = []
+		groups.monitor('adders', {
+			onNotification: ({ members: [member] }) => {
+				if (!questions.send(member!.peer, 'at once')) early++
+				asked.push(questions.whenUp(member!.peer).then(() => questions.send(member!.peer, 'then')))
+			},
+		})
+		// First the scope, then the group, and still the group may be known first.
+		there.open<string>('questions', listener)
+		await start(cluster, there).join('adders', 'one')
+		await cluster.settle()
+		t.deepEqual(await Promise.all(asked), [true])
+		t.is(heard.at(-1), 'then')
+	}
+	t.true(early > 0, 'the case that this is about has occurred')
 })
 
 test('sixteen joins and four leaves leave twelve, here and elsewhere', async t => {

@@ -3,6 +3,8 @@ import { seededRandom, type Random } from '../../lib/core/random.ts'
 import { Cluster, LONG, type Node } from './cluster.ts'
 import { Follower, NumberSets, snapshotOf, update, type SetSnapshot } from './number-sets.ts'
 
+const FAULTY = new Set(['updateGlobalViewAndNotify', 'updateLocalData', 'dataDiff', 'stopGlobalView'])
+
 interface Member extends Node {
 	/** What its own data must be. */
 	readonly own: Set<number>
@@ -129,8 +131,7 @@ export class History {
 
 	#module(): NumberSets {
 		const module = new NumberSets()
-		module.fault = callback =>
-			this.#faulty && callback === 'updateGlobalViewAndNotify' && this.#random() < 0.05
+		module.fault = callback => this.#faulty && FAULTY.has(callback) && this.#random() < 0.05
 		return module
 	}
 
@@ -149,16 +150,17 @@ export class History {
 	}
 
 	#subscribe(name: string, member: Member): void {
-		this.#note(`subscribe ${name}`)
+		const key = this.#chance(0.3) ? this.#int(0, 9) : 'all'
+		this.#note(`subscribe ${name} ${key}`)
 		const followers: Follower[] = []
-		const { ref, result } = member.publisher.subscribe('all', {
+		const { ref, result } = member.publisher.subscribe(key, {
 			onNotification: notification => followers[0]!.follow(notification),
 			onEnd: () => {
 				member.followers.delete(ref)
 				member.lost++
 			},
 		})
-		const follower = new Follower(result)
+		const follower = new Follower(result, key)
 		followers.push(follower)
 		member.followers.set(ref, follower)
 	}
@@ -177,8 +179,8 @@ export class History {
 			if (publisher.status().incomplete) continue
 			const view = snapshotOf(publisher.view)
 			this.#same(`${name}'s own part of its view`, view.get(publisher.self.id) ?? [], sorted(own))
-			for (const follower of followers.values())
-				this.#same(`what a subscriber at ${name} knows`, follower.snapshot, view)
+			for (const { key, snapshot } of followers.values())
+				this.#same(`what a subscriber to ${key} at ${name} knows`, snapshot, snapshotOf(publisher.view, key))
 		}
 	}
 

@@ -122,24 +122,30 @@ export const snapshotOf = (view: SetView, key: SetKey = 'all'): SetSnapshot =>
 
 /** A subscriber's own copy of what it subscribed to, kept by nothing but its snapshot and its notifications. */
 export class Follower {
+	readonly key: SetKey
+	readonly #faults: string[] = []
 	readonly #view: SetView
 
-	constructor(result: SetSnapshot) {
+	constructor(result: SetSnapshot, key: SetKey = 'all') {
+		this.key = key
 		this.#view = new Map([...result].map(([id, numbers]) => [id, new Set(numbers)]))
 	}
 
 	follow({ origin, add, remove }: SetNotification): void {
 		const has = this.#view.get(origin) ?? new Set()
-		for (const number of remove) if (!has.delete(number)) throw new Error(`${number} was not there to remove`)
+		for (const number of remove)
+			if (!has.delete(number)) this.#faults.push(`${number} was not there to remove`)
 		for (const number of add) {
-			if (has.has(number)) throw new Error(`${number} was there already`)
+			if (has.has(number)) this.#faults.push(`${number} was there already`)
 			has.add(number)
 		}
 		if (has.size === 0) this.#view.delete(origin)
 		else this.#view.set(origin, has)
 	}
 
+	/** @throws where something was told that should not have been: from within `follow` it would only be logged. */
 	get snapshot(): SetSnapshot {
+		if (this.#faults.length > 0) throw new Error(`A subscriber was told wrongly: ${this.#faults.join('; ')}`)
 		return snapshotOf(this.#view)
 	}
 }

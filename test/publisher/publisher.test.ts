@@ -60,6 +60,64 @@ test('replication that does not come about is a timeout; the update stays, and a
 	t.deepEqual(seen(a), { a: [1, 2, 3] })
 })
 
+test('what a peer has confirmed counts no more when it is gone', async t => {
+	const cluster = new Cluster({ detection: 100 })
+	const a = cluster.start('a')
+	cluster.start('b')
+	await cluster.settle()
+	let isDone = false
+	const waits = a.publisher.update(update([1]), { replicatedTo: 2, timeout: 60_000 }).then(() => {
+		isDone = true
+	})
+	await cluster.settle(50)
+	t.is(a.publisher.status().peers[0]!.confirmed, 1)
+	cluster.network.crash('b')
+	await cluster.settle(1_000)
+	t.deepEqual(a.publisher.status().peers, [])
+	cluster.start('c')
+	await cluster.settle(5_000)
+	t.is(a.publisher.status().peers[0]!.confirmed, 1)
+	t.false(isDone, 'b had it, and c has')
+	cluster.start('d')
+	await cluster.settle(5_000)
+	await waits
+	t.is(a.publisher.status().waiting, 0)
+})
+
+test('waits and subscriptions have a bound, beyond which they are refused and nothing has changed', async t => {
+	const cluster = new Cluster()
+	const a = cluster.start('a', undefined, { maxWaiting: 1, maxSubscriptions: 1 })
+	await cluster.settle()
+	const waits = t.throwsAsync(a.publisher.update(update([1]), { replicatedTo: 1, timeout: 500 }), {
+		code: 'TIMEOUT',
+	})
+	await t.throwsAsync(a.publisher.update(update([2]), { replicatedTo: 1 }), { code: 'TOO_LARGE' })
+	t.deepEqual(seen(a), { a: [1] })
+	await a.publisher.update(update([3]))
+	using first = a.publisher.subscribe('all')
+	t.throws(() => a.publisher.subscribe('all'), { code: 'TOO_LARGE' })
+	first[Symbol.dispose]()
+	a.publisher.subscribe('all')[Symbol.dispose]()
+	await cluster.settle(600)
+	await waits
+	t.deepEqual(seen(a), { a: [1, 3] })
+})
+
+test('what does not fit into the inbox is dropped, counted, and asked for', async t => {
+	const cluster = new Cluster()
+	const a = cluster.start('a', undefined, { maxInbox: 2 })
+	const b = cluster.start('b')
+	await cluster.settle()
+	const numbers = Array.from({ length: 1_000 }, (_, index) => index)
+	// Each a message of its own, and all of them there in one go: more than is dealt with at a stretch.
+	for (const number of numbers) await b.publisher.update(update([number]))
+	await cluster.settle(5)
+	t.true(a.publisher.status().overflowed > 0)
+	t.true(a.publisher.status().inbox <= 2)
+	await cluster.settle(5_000)
+	t.deepEqual(seen(a), { b: numbers })
+})
+
 test('a flush waits for all that stay, also over a lossy network', async t => {
 	const cluster = new Cluster({ loss: 0.3, detection: 2_000, seed: 5 })
 	const [a, b] = [cluster.start('a'), cluster.start('b')]

@@ -92,6 +92,30 @@ test('what is written too far ahead of our clock is refused, both sides can see 
 	t.is(early.status().refusedBy.size, 0)
 })
 
+test('a map whose clock was years ahead for a moment goes on from there; started anew, it is heard again', async t => {
+	const cluster = new Cluster()
+	const a = named(cluster, 'a')
+	let ahead = 0
+	const clock: Clock = { ...skewed(cluster.clock, 0), now: () => cluster.clock.now() + ahead }
+	const transport = cluster.network.join('early')
+	const early = start(cluster, transport, { clock })
+	await cluster.settle()
+	ahead = 3 * 365 * 86_400_000
+	early.set('x', 'from the future')
+	ahead = 0
+	early.set('y', 'of today, and stamped later than x')
+	await cluster.settle()
+	t.deepEqual(contents(a), {})
+	t.true(early.status().refusedBy.get('a')! > 365 * 86_400_000)
+	await early.stop()
+	const again = start(cluster, transport, { clock })
+	again.set('x', 'of today')
+	await cluster.settle()
+	t.deepEqual(contents(a), { x: 'of today' })
+	t.deepEqual(contents(again), { x: 'of today' })
+	t.is(again.status().refusedBy.size, 0)
+})
+
 test('a deletion is not undone by an older write that arrives later', async t => {
 	const cluster = new Cluster({ detection: 100 })
 	const [a, b, c] = [named(cluster, 'a'), named(cluster, 'b'), named(cluster, 'c')]

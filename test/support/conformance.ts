@@ -13,6 +13,8 @@ export const conforms = (
 	options: Omit<FetcherConformanceOptions, 'test'>,
 ): void =>
 	fetcherConformance({
+		// By itself each step has 10 s, which a machine with other things to do may need for what takes milliseconds.
+		limit: 30_000,
 		...options,
 		test: (title, run) => test(`${subject}: ${title}`, async t => void (await t.notThrowsAsync(run))),
 	})

@@ -22,7 +22,8 @@ export interface NatsServerOptions {
 	/** From the second start on the port stays the same, so that clients find it again. */
 	readonly port?: number
 	readonly name?: string
-	readonly tls?: Certificates | undefined
+	/** `verify`: clients must have a certificate, too. Default: false. */
+	readonly tls?: (Certificates & { readonly verify?: boolean }) | undefined
 }
 
 const STARTED_WITHIN = 30_000
@@ -132,8 +133,9 @@ export class NatsServer {
 				: '',
 			tls === undefined
 				? ''
-				: `tls { cert_file: ${JSON.stringify(tls.certFile)}, key_file: ${JSON.stringify(tls.keyFile)}, ca_file: ${JSON.stringify(tls.caFile)}, timeout: 10 }`,
-			config,
+				: `tls { cert_file: ${JSON.stringify(tls.certFile)}, key_file: ${JSON.stringify(tls.keyFile)}, ca_file: ${JSON.stringify(tls.caFile)}, verify: ${tls.verify ?? false}, timeout: 10 }`,
+			// By itself the server waits 2 s for a client to say who it is, which is not long on a machine under load.
+			/timeout:/.test(config) ? config : config.replace('authorization {', '$& timeout: 30,'),
 			'',
 		].join('\n')
 	}

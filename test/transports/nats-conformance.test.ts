@@ -28,7 +28,7 @@ transportConforms(test, 'NatsTransport', {
 			join: name =>
 				NatsTransport.connect({
 					...{ name, subject, maxMessageBytes, servers: server!.address, logger: silentLogger },
-					maxPendingBytes: 8_000_000,
+					...{ maxPendingBytes: 8_000_000, connectTimeout: 30_000 },
 				}),
 			maxMessageBytes,
 			queue: { messages: 40, bytes: 250_000 },

@@ -18,6 +18,7 @@ const test = natsTest()
 
 const quick = {
 	reconnectBackoff: { base: 20, cap: 100 },
+	connectTimeout: 30_000,
 	logger: silentLogger,
 } satisfies Partial<NatsTransportOptions>
 

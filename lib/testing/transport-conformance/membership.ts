@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { WhenUpOptions } from '../../core/transport.ts'
 import type { Check, Ear } from './session.ts'
 
 const names = (ear: Ear): string[] => [...ear.channel.peers.values()].map(({ name }) => name).sort()
@@ -144,6 +145,48 @@ export const membershipChecks: readonly Check[] = [
 			assert.deepEqual([one.heard, two.heard], [[], []])
 			assert.deepEqual(alsoBoth.messages, ['for both'])
 			assert.equal(one.channel.scope, 'one')
+		},
+	},
+	{
+		title: 'who waits for a peer is told when it is up in that scope, and at once where it is',
+		async run(session) {
+			const [here, there] = [await session.join('here'), await session.join('there')]
+			const [a, b] = [session.open(here, 'one'), session.open(there, 'one')]
+			await session.until(() => a.channel.peers.size === 1, 'the peer in the first scope')
+			// By its peer as another scope tells it, before anybody over there has opened this one.
+			const [peer] = [...a.channel.peers.values()]
+			const other = session.open(here, 'two')
+			const { limit: timeout } = session
+			const waits = [other.channel.whenUp(peer!, { timeout }), other.channel.whenUp(peer!, { timeout })]
+			assert.equal(other.channel.send(peer!, 'too early'), false)
+			const late = session.open(there, 'two')
+			await session.within(Promise.all(waits), 'whenUp')
+			assert.equal(other.channel.send(peer!, 'now'), true)
+			await session.within(a.channel.whenUp(b.self), 'whenUp for a peer that is up')
+			await session.until(() => late.messages.includes('now'), 'the message to arrive')
+		},
+	},
+	{
+		title: 'a wait for a peer ends with its time, its signal and its channel',
+		async run(session) {
+			const [a, b] = await session.meet('a', 'b')
+			const elsewhere = session.open(await session.join('c'), 'elsewhere')
+			const whenUp = (options?: WhenUpOptions): Promise<void> =>
+				session.within(a!.channel.whenUp(elsewhere.self, options), 'whenUp')
+			await session.expectRejection('TIMEOUT', whenUp({ timeout: 1 }), 'a wait for nobody')
+			await session.expectRejection('INVALID_OPTION', whenUp({ timeout: 0 }), 'a wait of no time')
+			await session.expectRejection('INVALID_OPTION', a!.channel.whenUp(a!.self), 'a wait for ourselves')
+			const abort = new AbortController()
+			const { limit: timeout } = session
+			const aborting = whenUp({ signal: abort.signal, timeout })
+			const aborted = session.expectRejection('STOPPED', aborting, 'an aborted wait')
+			abort.abort()
+			await aborted
+			await session.expectRejection('STOPPED', whenUp({ signal: abort.signal }), 'a wait aborted before')
+			const closed = session.expectRejection('STOPPED', whenUp({ timeout }), 'a wait whose channel is closed')
+			await session.within(a!.close(), 'close')
+			await closed
+			await session.expectRejection('STOPPED', a!.channel.whenUp(b!.self), 'a wait on a closed channel')
 		},
 	},
 	{

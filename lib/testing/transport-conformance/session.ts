@@ -51,12 +51,13 @@ const POLL = 2
 
 export class Session {
 	readonly harness: TransportHarness
-	readonly #limit: number
+	/** How long any one step may take, in milliseconds. */
+	readonly limit: number
 	readonly #transports: Transport[] = []
 	readonly #ears: Ear[] = []
 
 	constructor({ limit }: SessionSettings, harness: TransportHarness) {
-		this.#limit = limit
+		this.limit = limit
 		this.harness = harness
 	}
 
@@ -92,14 +93,14 @@ export class Session {
 	}
 
 	within<Result>(work: PromiseLike<Result>, subject: string): Promise<Result> {
-		return within(this.#limit, work, subject)
+		return within(this.limit, work, subject)
 	}
 
 	/** Waits until a fact is so. */
 	async until(fact: () => boolean, subject: string): Promise<void> {
-		const end = systemClock.monotonic() + this.#limit
+		const end = systemClock.monotonic() + this.limit
 		while (!fact()) {
-			if (systemClock.monotonic() > end) assert.fail(`Expected ${subject} within ${this.#limit} ms`)
+			if (systemClock.monotonic() > end) assert.fail(`Expected ${subject} within ${this.limit} ms`)
 			await sleep(systemClock, POLL)
 		}
 	}
@@ -124,6 +125,14 @@ export class Session {
 			call,
 			error => error instanceof RemoteTermError && error.code === code,
 			`Expected ${subject} to throw ${code}`,
+		)
+	}
+
+	async expectRejection(code: ErrorCode, work: Promise<unknown>, subject: string): Promise<void> {
+		await assert.rejects(
+			work,
+			error => error instanceof RemoteTermError && error.code === code,
+			`Expected ${subject} to reject with ${code}`,
 		)
 	}
 

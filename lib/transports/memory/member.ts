@@ -1,4 +1,4 @@
-import type { Channel, ChannelCounts, Peer } from '../../core/transport.ts'
+import type { Channel, ChannelCounts, Peer, WhenUpOptions } from '../../core/transport.ts'
 import type { GuardedListener } from '../listener.ts'
 import { Bits } from './bits.ts'
 import { PeersView } from './peers-view.ts'
@@ -97,6 +97,10 @@ export class Member implements Channel<unknown> {
 		}
 		this.tally.sent += 1
 		return reached
+	}
+
+	whenUp(peer: Peer, options?: WhenUpOptions): Promise<void> {
+		return this.listener.whenUp(peer, this.peers, options)
 	}
 
 	async close(): Promise<void> {

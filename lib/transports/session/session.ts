@@ -1,4 +1,4 @@
-import type { Channel, ChannelCounts, Peer, PeerDownReason } from '../../core/transport.ts'
+import type { Channel, ChannelCounts, Peer, PeerDownReason, WhenUpOptions } from '../../core/transport.ts'
 import { encodePayload, readPayload } from '../payload.ts'
 import { Company } from './company.ts'
 import { Fellow } from './fellow.ts'
@@ -49,8 +49,7 @@ export class Session implements Channel<unknown> {
 		this.#wire = connect(bytes => this.#hear(bytes))
 		this.#outgoing = new Outgoing(context.self, context.opening, () => this.#wire.maxFrameBytes)
 		this.#notices = new Notices(context)
-		const silent = (fellow: Fellow): void => this.#forget(fellow, 'silent')
-		this.#vigil = new Vigil(this.#company, context, this.#wire, silent)
+		this.#vigil = new Vigil(this.#company, context, this.#wire, one => this.#forget(one, 'silent'))
 		this.#pulse = new Pulse(context.pulse, context, {
 			size: () => this.#company.size,
 			beat: late => this.#beat(late),
@@ -104,10 +103,8 @@ export class Session implements Channel<unknown> {
 	broadcast(message: unknown): number {
 		const payload = encodePayload(message, this.#context.maxMessageBytes)
 		const peers = [...this.#company.peers.values()]
-		const open =
-			this.#state === 'connected' && this.#wire.hasRoom()
-				? peers.filter(peer => this.#wire.hasRoom(peer))
-				: []
+		const isOpen = this.#state === 'connected' && this.#wire.hasRoom()
+		const open = peers.filter(peer => isOpen && this.#wire.hasRoom(peer))
 		this.#counts.dropped += peers.length - open.length
 		if (open.length === 0) return 0
 		for (const frame of this.#outgoing.message(payload)) this.#wire.cast(open, frame)
@@ -115,6 +112,10 @@ export class Session implements Channel<unknown> {
 		this.#everybodyHeard()
 		this.#counts.sent += 1
 		return open.length
+	}
+
+	whenUp(peer: Peer, options?: WhenUpOptions): Promise<void> {
+		return this.#context.listener.whenUp(peer, this.#company.peers, options)
 	}
 
 	close(): Promise<void> {
@@ -146,10 +147,9 @@ export class Session implements Channel<unknown> {
 
 	/** Ourselves, as an echo; or somebody who must not be there. */
 	#hearNamesake({ id, name }: Peer): void {
-		if (id !== this.#context.self.id) {
-			this.#refuse()
-			this.#notices.namesake(name)
-		}
+		if (id === this.#context.self.id) return
+		this.#refuse()
+		this.#notices.namesake(name)
 	}
 
 	#hearFrom(frame: Frame): void {

@@ -4,6 +4,7 @@ import { consoleLogger, safeLogger, type Logger } from '../../core/logger.ts'
 import { invalid, positiveInteger } from '../../core/options.ts'
 import { bootId, type Random } from '../../core/random.ts'
 import { peerOf, type Channel, type ChannelListener, type Peer } from '../../core/transport.ts'
+import { Arrivals } from '../arrivals.ts'
 import { GuardedListener } from '../listener.ts'
 import { peerName, scopeName } from '../names.ts'
 import { Room } from './parts.ts'
@@ -88,7 +89,7 @@ export class Sessions {
 		listener: ChannelListener<Message>,
 		connect: (hear: (bytes: unknown) => void) => Wire,
 	): Session & Channel<Message> {
-		const { self, logger } = this.#settings
+		const { self, logger, clock } = this.#settings
 		if (this.#isClosed) throw new RemoteTermError('STOPPED', `The transport of '${self.name}' is closed`)
 		scopeName(scope)
 		if (this.#open.has(scope)) throw invalid('scope', 'one that is not open', scope)
@@ -98,7 +99,7 @@ export class Sessions {
 			scope,
 			opening: this.#openings,
 			room: this.#room,
-			listener: new GuardedListener(listener, scope, logger),
+			listener: new GuardedListener(listener, scope, logger, new Arrivals(self, scope, clock)),
 			left: () => void this.#open.delete(scope),
 		}
 		const session = new Session(context, connect)
