@@ -180,6 +180,7 @@ export class PulledService {
 			this.#again = false
 			if (this.#began !== undefined) this.#source.forced = false
 		}
+		if (!this.#again) this.#source.beginRound()
 		this.#source.over()
 		this.#finish(result)
 	}

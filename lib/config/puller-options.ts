@@ -55,7 +55,7 @@ export interface ConfigPullerOptions {
 	readonly recoverAfter?: number | undefined
 	/** Pulls under way at a time, of all services together. Default: 8. */
 	readonly maxParallel?: number | undefined
-	/** Services that are pulled. Registrations beyond that are not pulled, which is logged. Default: 10,000. */
+	/** Services that are pulled. Registrations beyond that wait for a free place, which is logged. Default: 10,000. */
 	readonly maxServices?: number | undefined
 	/** The largest document, as it travels. Default: 64 MiB. */
 	readonly maxBytes?: number | undefined

@@ -158,7 +158,7 @@ export class ConfigPuller implements AsyncDisposable {
 			state: this.#state,
 			services: [...this.#roster.entries.values()].map(entry => this.#statusOf(entry)),
 			waiting: this.#turns.waiting,
-			notPulled: new Map(this.#roster.notPulled),
+			notPulled: this.#roster.notPulled,
 		}
 	}
 
