@@ -24,6 +24,8 @@ export interface ConfigReceiverOptions<Item extends ConfigItem = FunConfig> {
 }
 
 export interface ReceiverLimits extends PushLimits {
+	/** Items of all services together, beyond which no service may have more than it has. Default 1 000 000. */
+	readonly maxItemsInAll: number
 	/** Pushes of one service that may wait for the one under way. Default 64. */
 	readonly maxWaitingPerService: number
 	/** Pushes that may wait in all. Default 1 024. */
@@ -102,6 +104,7 @@ export interface ReceiverEvents {
 
 export const RECEIVER_LIMITS: ReceiverLimits = Object.freeze({
 	...PUSH_LIMITS,
+	maxItemsInAll: 1_000_000,
 	maxWaitingPerService: 64,
 	maxWaiting: 1_024,
 	maxFailures: 1_000,

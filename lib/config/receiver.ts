@@ -256,7 +256,8 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 		})
 		const work = async (): Promise<PushOutcome> => {
 			const candidateFor = await this.#limited(check)
-			return storeCandidate(this.#db, claims.service!, candidateFor, decide, admission)
+			const { maxItemsInAll } = this.#limits
+			return storeCandidate(this.#db, claims.service!, candidateFor, decide, { ...admission, maxItemsInAll })
 		}
 		try {
 			// What has no name is refused by the check, and has no queue to wait in.
