@@ -501,6 +501,27 @@ test('three gateways on three servers, one of which is killed under load: nothin
 	t.true(check(later))
 })
 
+test('whoever opens by way of a server that has just come back finds all that was acknowledged meanwhile', async t => {
+	const servers = await startNatsCluster(t)
+	const [first, back, third] = servers as [NatsServer, NatsServer, NatsServer]
+	const one = await open(t, [first.address, third.address], { replicas: 3, timeout: 30_000 })
+	// Where a new consumer is put is up to chance, and the server that lags is one of three.
+	for (let round = 0; round < 3; round++) {
+		await back.kill()
+		for (let write = 0; write < 40; write++) {
+			const service = `s${write % 4}`
+			const expected = one.service(service)?.revision ?? 0
+			await one.commit(commitOf(service, [item(service, 'x', write)], expected, `${round}-${write}`))
+		}
+		await back.start()
+		for (let look = 0; look < 3; look++) {
+			const later = await open(t, back.address, { replicas: 3 })
+			t.deepEqual(later.services(), one.services())
+			await later.close()
+		}
+	}
+})
+
 test('a bucket that holds what is not ours is not touched', async t => {
 	const server = await jetstream(t)
 	const { kvm } = await stranger(t, server)
