@@ -2,10 +2,10 @@ import type { LookupFunction } from 'node:net'
 import type { Agent } from 'undici'
 import type { Fetcher } from '../../core/fetcher.ts'
 import { redactUrl } from '../../core/redact.ts'
-import type { OriginPolicy } from '../origin-policy.ts'
-import type { PullerSettings } from '../puller-options.ts'
+import type { OriginPolicy } from '../pull/origin-policy.ts'
+import type { PullerSettings } from '../pull/puller-options.ts'
 import type { ServiceConfig } from '../push-config.ts'
-import { LateFetcher, type PullNode } from '../pull-nodes.ts'
+import { LateFetcher, type PullNode } from '../pull/pull-nodes.ts'
 
 export interface HttpNodesOptions {
 	readonly connectTimeout: number

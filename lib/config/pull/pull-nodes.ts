@@ -1,6 +1,6 @@
-import { untilAborted } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
-import type { FetchContext, Fetcher } from '../core/fetcher.ts'
+import { untilAborted } from '../../core/clock.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { FetchContext, Fetcher } from '../../core/fetcher.ts'
 
 /** One node of a service, as the puller asks it. */
 export interface PullNode {

@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.ts'
-import type { ErrorIssue } from '../core/errors.ts'
-import { isName } from './names.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { ErrorIssue } from '../../core/errors.ts'
+import { isName } from '../names.ts'
 
 /** One thing that was refused. Nothing of its content: that may be large, and may be secret. */
 export interface FailureRecord {

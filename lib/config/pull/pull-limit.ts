@@ -1,6 +1,6 @@
-import { reasonOf, untilAborted, type Clock } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
-import { TimeLimit } from '../core/time-limit.ts'
+import { reasonOf, untilAborted, type Clock } from '../../core/clock.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { TimeLimit } from '../../core/time-limit.ts'
 
 /**
  * The time that one pull has, from the moment when it is its turn, shared out among its attempts: none may use up what

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts'
+import type { Clock } from '../../core/clock.ts'
 
 /**
  * In which order a service's nodes are asked: theirs, save that those which have failed lately come after the others.

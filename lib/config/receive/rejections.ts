@@ -1,6 +1,6 @@
-import type { RemoteTermError } from '../core/errors.ts'
+import type { RemoteTermError } from '../../core/errors.ts'
 import { reasonOf, type FailureLog } from './failures.ts'
-import { isName } from './names.ts'
+import { isName } from '../names.ts'
 
 /** What something that may be no push at all says of itself. */
 export const claimsOf = (

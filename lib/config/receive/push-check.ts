@@ -1,10 +1,10 @@
-import { messageOf, RemoteTermError, type ErrorIssue } from '../core/errors.ts'
-import type { Schema } from '../core/standard-schema.ts'
-import type { ConfigItem } from './config-db.ts'
-import { isItemVersion, versionOrLowest } from './item-version.ts'
-import { isName, NAME_EXPECTED } from './names.ts'
-import { plainCopy } from './plain-data.ts'
-import { checkedEnvelope, pushEnvelope, type PushEnvelope } from './push-config.ts'
+import { messageOf, RemoteTermError, type ErrorIssue } from '../../core/errors.ts'
+import type { Schema } from '../../core/standard-schema.ts'
+import type { ConfigItem } from '../config-db.ts'
+import { isItemVersion, versionOrLowest } from '../item-version.ts'
+import { isName, NAME_EXPECTED } from '../names.ts'
+import { plainCopy } from '../plain-data.ts'
+import { checkedEnvelope, pushEnvelope, type PushEnvelope } from '../push-config.ts'
 
 export interface PushLimits {
 	/** Items of one service. Default 10 000. */

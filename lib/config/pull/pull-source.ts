@@ -1,6 +1,6 @@
-import { collect } from '../core/bytes.ts'
-import { reasonOf, type Clock } from '../core/clock.ts'
-import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
+import { collect } from '../../core/bytes.ts'
+import { reasonOf, type Clock } from '../../core/clock.ts'
+import { asRemoteTermError, RemoteTermError } from '../../core/errors.ts'
 import {
 	isNotModified,
 	isValue,
@@ -9,8 +9,8 @@ import {
 	type Fetcher,
 	type NotModified,
 	type Version,
-} from '../core/fetcher.ts'
-import type { ServiceRecord } from './config-db.ts'
+} from '../../core/fetcher.ts'
+import type { ServiceRecord } from '../config-db.ts'
 import { NodeOrder } from './node-order.ts'
 import { PullLimit } from './pull-limit.ts'
 import type { LateFetcher, PullNode } from './pull-nodes.ts'

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { RemoteTermError } from '../core/errors.ts'
-import type { ConfigChange, ServiceRecord } from './config-db.ts'
-import { nodesOf, type HttpNodes } from './http/nodes.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { ConfigChange, ServiceRecord } from '../config-db.ts'
+import { nodesOf, type HttpNodes } from '../http/nodes.ts'
 import type { PullNode } from './pull-nodes.ts'
 import type { PullTelling } from './pull-telling.ts'
 import { PulledService } from './pulled-service.ts'
 import type { PullerSettings } from './puller-options.ts'
 import type { PullStatus } from './puller-status.ts'
-import type { ServiceConfig } from './push-config.ts'
+import type { ServiceConfig } from '../push-config.ts'
 import type { Turns } from './turns.ts'
 
 export interface RosterEntry {

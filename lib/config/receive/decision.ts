@@ -1,8 +1,8 @@
-import { reasonOf } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
-import type { ConfigDb, ConfigItem, ServiceRecord } from './config-db.ts'
-import { isDowngrade } from './item-version.ts'
-import type { ServiceConfig } from './push-config.ts'
+import { reasonOf } from '../../core/clock.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { ConfigDb, ConfigItem, ServiceRecord } from '../config-db.ts'
+import { isDowngrade } from '../item-version.ts'
+import type { ServiceConfig } from '../push-config.ts'
 import type { PushOutcome } from './receiver-contract.ts'
 
 /** A change that has been checked, as far as that is possible without knowing what is stored. */

@@ -1,11 +1,11 @@
-import type { Clock } from '../core/clock.ts'
-import type { Logger } from '../core/logger.ts'
-import type { Schema } from '../core/standard-schema.ts'
-import type { PushMessage } from './channels.ts'
-import type { ConfigDb, ConfigItem } from './config-db.ts'
-import type { FunConfig } from './fun-config.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Schema } from '../../core/standard-schema.ts'
+import type { PushMessage } from '../channels.ts'
+import type { ConfigDb, ConfigItem } from '../config-db.ts'
+import type { FunConfig } from '../fun-config.ts'
 import { PUSH_LIMITS, type ItemPolicy, type PushLimits } from './push-check.ts'
-import type { ServiceConfig } from './push-config.ts'
+import type { ServiceConfig } from '../push-config.ts'
 
 export interface ConfigReceiverOptions<Item extends ConfigItem = FunConfig> {
 	/** Where configurations are stored. Opened by its owner before the first push, and closed after `close()`. */
