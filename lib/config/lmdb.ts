@@ -2,7 +2,7 @@ import { nonEmptyString, onlyKnownOptions } from '../core/options.ts'
 import type { ConfigItem, PullTarget } from './config-db.ts'
 import type { FunConfig } from './fun-config.ts'
 import { GroupCommitDb, type GroupCommitOptions } from './group-commit.ts'
-import { LmdbStore } from './lmdb-store.ts'
+import { LmdbStore } from './lmdb/store.ts'
 import type { ServiceConfig } from './push-config.ts'
 
 export interface LmdbConfigDbOptions extends GroupCommitOptions {

@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { BroadcastChannel, receiveMessageOnPort } from 'node:worker_threads'
-import { systemClock } from '../core/clock.ts'
 import { invalid } from '../core/options.ts'
 import { NO_CHANGE } from './diff.ts'
 import { Control, type Generation, type Question, type TableHandle } from './generations.ts'
 import { Image } from './image.ts'
 import { Table, type Key } from './table.ts'
 
-/** How long a reader waits, once, for a generation that it sees announced and does not get, in milliseconds. */
-const PATIENCE = 5_000
-
-/** When a question is asked again: it may have come before the keeper listened, or to one that has ended. */
+/** When a question is asked again, in milliseconds: it may have come before the keeper listened, or to one that has ended. */
 const REPEAT = 200
+
+/**
+ * How often a reader asks, once, for a generation that it sees announced and does not get: for 5 seconds. They are
+ * counted and not timed, so that a process that was stopped for longer has asked no less.
+ */
+const QUESTIONS = 25
 
 /**
  * The current table of a term of another thread (or of this one). `get()` and `lookup()` are synchronous and cost one
@@ -74,10 +76,9 @@ const raise = (control: Int32Array, generation: number): void => {
 }
 
 const ask = ({ channel, table }: TableHandle, control: Int32Array): Generation | undefined => {
-	const deadline = systemClock.monotonic() + PATIENCE
-	while (systemClock.monotonic() < deadline) {
+	for (let asked = 0; asked < QUESTIONS; asked++) {
 		// Until the keeper is up. It is begun without the owner's event loop, so this ends however busy that is.
-		if (Atomics.load(control, Control.kept) === 0) Atomics.wait(control, Control.kept, 0, REPEAT)
+		if (Atomics.wait(control, Control.kept, 0, REPEAT) === 'timed-out') continue
 		const question: Question = { table, reply: `${channel}/${randomUUID()}`, wake: new SharedArrayBuffer(4) }
 		const inbox = new BroadcastChannel(question.reply)
 		try {

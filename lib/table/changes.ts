@@ -60,9 +60,25 @@ export class ChangeFeed<Row> {
 	}
 
 	/** The first change is from nothing to the table in place, so that there is no gap between the two. */
-	async *changes({ keys = false, signal }: ChangesOptions = {}): AsyncGenerator<TableChanges<Row>, void> {
+	changes(options: ChangesOptions = {}): AsyncGenerator<TableChanges<Row>, void> {
+		let returned = false
+		const walk = this.#walk(options, () => returned || this.#ended || options.signal?.aborted === true)
+		const end = walk.return.bind(walk)
+		// By itself a generator returns after the `next` that is under way, and that may wait for days.
+		walk.return = async value => {
+			returned = true
+			this.#wake()
+			return end(value)
+		}
+		return walk
+	}
+
+	async *#walk(
+		{ keys = false, signal }: ChangesOptions,
+		isOver: () => boolean,
+	): AsyncGenerator<TableChanges<Row>, void> {
 		let last: Table<Row> | undefined
-		while (!this.#ended && signal?.aborted !== true) {
+		while (!isOver()) {
 			const placed = this.#placed
 			if (placed === undefined || placed.table === last) {
 				await this.#next(signal)
@@ -71,12 +87,14 @@ export class ChangeFeed<Row> {
 			const { table, version } = placed
 			const generations = table.generation - (last?.generation ?? 0)
 			const isNext = last !== undefined && generations === 1
-			const { addresses, counts }: Diff =
+			const diff: Diff | undefined =
 				isNext && !keys
 					? { counts: table.change, addresses: undefined }
 					: last === undefined && !keys
 						? { counts: { added: table.size, changed: 0, removed: 0 }, addresses: undefined }
-						: await this.#compare(last, table)
+						: await this.#compared(last, table, isOver, signal)
+			if (diff === undefined) return
+			const { addresses, counts } = diff
 			const older = last
 			last = table
 			yield {
@@ -90,11 +108,30 @@ export class ChangeFeed<Row> {
 		}
 	}
 
+	/** `undefined`: it was over before. */
+	async #compared(
+		older: Table<Row> | undefined,
+		newer: Table<Row>,
+		isOver: () => boolean,
+		signal: AbortSignal | undefined,
+	): Promise<Diff | undefined> {
+		let result: { readonly diff: Diff } | { readonly error: unknown } | undefined
+		const work = this.#compare(older, newer).then(
+			diff => (result = { diff }),
+			(error: unknown) => (result = { error }),
+		)
+		while (result === undefined && !isOver()) await this.#next(signal, work)
+		if (result === undefined || isOver()) return undefined
+		if ('error' in result) throw result.error
+		return result.diff
+	}
+
 	#wake(): void {
 		for (const wake of [...this.#waiting]) wake()
 	}
 
-	#next(signal: AbortSignal | undefined): Promise<void> {
+	/** Until there is another table, it is over, or `work` is done. */
+	#next(signal: AbortSignal | undefined, work?: Promise<unknown>): Promise<void> {
 		return new Promise(resolve => {
 			const wake = (): void => {
 				this.#waiting.delete(wake)
@@ -103,6 +140,7 @@ export class ChangeFeed<Row> {
 			}
 			this.#waiting.add(wake)
 			signal?.addEventListener('abort', wake, { once: true })
+			void work?.then(wake)
 		})
 	}
 }

@@ -25,7 +25,7 @@
  * what they have taken, by ordinary references: the memory goes when the last of them is collected (see `ballast.ts`).
  *
  * **When the owner's thread has died** without stopping the term, its keeper has died with it. A reader that cannot get
- * the generation it sees announced waits `PATIENCE` once, and goes on with the one it has.
+ * the generation it sees announced asks for 5 seconds, once, and goes on with the one it has.
  */
 import { randomUUID } from 'node:crypto'
 import { Worker } from 'node:worker_threads'

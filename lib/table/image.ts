@@ -193,6 +193,10 @@ function* checkedImage(given: Uint8Array): Generator<undefined, Image, undefined
 	if (count > MAX_SEGMENTS || vocabularyAt(count) > bytes.length) throw damaged('an impossible segment count')
 	if (headCrc(bytes, count) !== words[Head.headCrc]) throw damaged('a damaged head (CRC-32)')
 
+	const [vocabularyBytes, keyBytes] = [words[Head.vocabularyBytes]!, words[Head.keyBytes]!]
+	if (vocabularyBytes > bytes.length || keyBytes > bytes.length)
+		throw damaged(`${bytes.length} bytes, fewer than its head says`)
+
 	let at = 0
 	const take = (length: number): Uint8Array<SharedArrayBuffer> => {
 		if (length > bytes.length - at) throw damaged(`${bytes.length} bytes, fewer than its head says`)
@@ -200,11 +204,11 @@ function* checkedImage(given: Uint8Array): Generator<undefined, Image, undefined
 		at += length
 		return section
 	}
-	const head = take(aligned(vocabularyAt(count) + words[Head.vocabularyBytes]!))
+	const head = take(aligned(vocabularyAt(count) + vocabularyBytes))
 	const bits = words[Head.bucketBits]!
 	if (bits < 1 || bits > MAX_BUCKET_BITS) throw damaged('an impossible number of buckets')
 	const index = take(indexBytes(bits))
-	const keys = take(aligned(words[Head.keyBytes]!))
+	const keys = take(aligned(keyBytes))
 	const segments: Array<Uint8Array<SharedArrayBuffer>> = []
 	for (let i = 0; i < count; i++) {
 		const length = words[Head.table + i * 2]!

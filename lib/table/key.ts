@@ -43,7 +43,11 @@ export const parseKeyOption = (given: KeyOption | undefined): KeySpec => {
 export const loadKeyOf = async (spec: KeySpec): Promise<KeyOf> => {
 	switch (spec.kind) {
 		case 'name':
-			return (_row, name) => name
+			return (_row, name) => {
+				if (name === undefined)
+					throw new RowFault('has no name that could be its key, being no member of an object')
+				return name
+			}
 		case 'path':
 			return byPath(spec.path)
 		case 'module': {

@@ -92,7 +92,7 @@ export const KEY_NUMBER = 0x4000_0000
 export const KEY_UTF16 = 0x2000_0000
 export const KEY_LENGTH = 0x1fff_ffff
 
-/** Nesting of arrays and objects within one row; beyond it the row is refused. */
+/** Nesting of arrays and objects, the row itself counted; beyond it the row is refused. */
 export const MAX_DEPTH = 200
 export const MAX_SHAPES = 4096
 export const MAX_FIELDS = 255
@@ -146,4 +146,5 @@ export const Tag = Object.freeze({
 	// 0xe0–0xff: −32 to −1
 })
 
-export const aligned = (bytes: number): number => (bytes + 7) & ~7
+/** Up to 2^32 − 8. */
+export const aligned = (bytes: number): number => ((bytes + 7) & ~7) >>> 0

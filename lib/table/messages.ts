@@ -36,5 +36,7 @@ export interface PostedError {
 	readonly code: ErrorCode | undefined
 	readonly message: string
 	readonly issues: readonly ErrorIssue[] | undefined
+	/** Its name, message and stack; what else it had stays behind. */
+	readonly cause: Error | undefined
 	readonly stack: string | undefined
 }

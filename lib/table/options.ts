@@ -1,5 +1,5 @@
 import type { ResourceLimits } from 'node:worker_threads'
-import { invalid, notNegativeInteger, positiveInteger } from '../core/options.ts'
+import { invalid, notNegativeInteger, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
 import type { RemoteTermOptions } from '../term/options.ts'
 import type { OnDuplicate } from './key-table.ts'
 import { parseKeyOption, type KeyOption } from './key.ts'
@@ -18,8 +18,8 @@ export interface TableTermOptions<Row> extends RemoteTermOptions<Table<Row>> {
 	 */
 	readonly key?: KeyOption | undefined
 	/**
-	 * A module that exports a Standard Schema for one row, or a function that returns the row to keep, or throws. It
-	 * runs where rows are parsed, which is why it is named and not given.
+	 * A module that exports a Standard Schema for one row, or a function that returns the row to keep, or a promise of it,
+	 * or throws. It runs where rows are parsed, which is why it is named and not given.
 	 */
 	readonly rowSchema?: ModuleReference | undefined
 	/** A key that comes twice: refuse the whole table, or keep the first or the last of its rows. Default: `refuse`. */
@@ -85,7 +85,26 @@ export const parseTableOptions = <Row>(
 		maxRows: positiveInteger('maxRows', maxRows),
 		maxRowBytes,
 	}
-	return { settings: { spec, resourceLimits }, rest }
+	return { settings: { spec, resourceLimits: parseResourceLimits(resourceLimits) }, rest }
+}
+
+const RESOURCE_LIMITS = [
+	'maxOldGenerationSizeMb',
+	'maxYoungGenerationSizeMb',
+	'codeRangeSizeMb',
+	'stackSizeMb',
+] as const
+
+/** `node:worker_threads` takes what it does not understand for nothing. */
+const parseResourceLimits = (given: ResourceLimits | undefined): ResourceLimits | undefined => {
+	if (given === undefined) return undefined
+	if (typeof given !== 'object' || given === null) throw invalid('resourceLimits', 'an object', given)
+	onlyKnownOptions('resourceLimits', given, RESOURCE_LIMITS)
+	for (const name of RESOURCE_LIMITS) {
+		const limit = given[name]
+		if (limit !== undefined) positive(`resourceLimits.${name}`, limit)
+	}
+	return { ...given }
 }
 
 const oneOf = (option: string, value: string, allowed: readonly string[]): void => {

@@ -192,6 +192,7 @@ class Packing {
 		try {
 			return this.#keyOf(row, name)
 		} catch (error) {
+			if (error instanceof RowFault) throw error
 			throw new RowFault(`has no key: the function threw: ${messageOf(error)}`)
 		}
 	}

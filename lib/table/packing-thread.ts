@@ -40,6 +40,8 @@ export class PackingThread {
 	#job: Job | undefined
 	#tail: Promise<unknown> = Promise.resolve()
 	#idle: Timer | undefined
+	/** Resolves when all threads that were told to end have ended. */
+	#gone: Promise<unknown> = Promise.resolve()
 	#ended = false
 
 	constructor(clock: Clock, resourceLimits?: ResourceLimits) {
@@ -69,11 +71,12 @@ export class PackingThread {
 		})
 	}
 
-	/** Ends the thread, and fails the job that it is at. Idempotent. */
+	/** Ends the thread, and fails the job that it is at. Resolves when no thread is left. Idempotent. */
 	async end(): Promise<void> {
 		this.#ended = true
 		this.#idle?.[Symbol.dispose]()
-		await this.#dismiss()
+		this.#dismiss()
+		await this.#gone
 	}
 
 	async #inTurn<Result>(signal: AbortSignal, job: () => Promise<Result>): Promise<Result> {
@@ -94,7 +97,7 @@ export class PackingThread {
 		let job: Job | undefined
 		const onAbort = (): void => {
 			job?.reject(reasonOf(signal))
-			void this.#dismiss()
+			this.#dismiss()
 		}
 		try {
 			return await new Promise<FromWorker>((resolve, reject) => {
@@ -139,15 +142,12 @@ export class PackingThread {
 			if (job.ended) return
 			job.reject(error as Error)
 			// It waits for the rest of a body that has none.
-			if (this.#worker === worker) void this.#dismiss()
+			if (this.#worker === worker) this.#dismiss()
 		}
 	}
 
 	#hire(): Worker {
-		const worker = new Worker(siblingUrl('./worker.js', import.meta.url), {
-			name: 'remote-term table',
-			...(this.#resourceLimits !== undefined && { resourceLimits: this.#resourceLimits }),
-		})
+		const worker = begin(this.#resourceLimits)
 		const lost = (error: RemoteTermError): void => {
 			if (this.#worker !== worker) return
 			this.#worker = undefined
@@ -177,23 +177,37 @@ export class PackingThread {
 
 	#rest(worker: Worker): void {
 		worker.unref()
-		this.#idle = this.#clock.timer(IDLE, () => void this.#dismiss(), { background: true })
+		this.#idle = this.#clock.timer(IDLE, () => this.#dismiss(), { background: true })
 	}
 
-	async #dismiss(): Promise<void> {
+	#dismiss(): void {
 		const worker = this.#worker
 		if (worker === undefined) return
 		this.#worker = undefined
 		this.#job?.reject(new RemoteTermError('STOPPED', 'The packing thread was ended'))
-		await worker.terminate()
+		this.#gone = Promise.all([this.#gone, worker.terminate()])
 	}
 }
 
-const received = ({ code, issues, message, stack }: PostedError): RemoteTermError => {
+const begin = (resourceLimits: ResourceLimits | undefined): Worker => {
+	try {
+		return new Worker(siblingUrl('./worker.js', import.meta.url), {
+			name: 'remote-term table',
+			...(resourceLimits !== undefined && { resourceLimits }),
+		})
+	} catch (error) {
+		throw new RemoteTermError('WORKER_FAILED', `Cannot begin a packing thread: ${messageOf(error)}`, {
+			cause: error,
+		})
+	}
+}
+
+const received = ({ cause, code, issues, message, stack }: PostedError): RemoteTermError => {
+	const options = cause === undefined ? {} : { cause }
 	const error =
 		code === undefined
-			? new RemoteTermError('WORKER_FAILED', `The packing thread failed: ${message}`)
-			: new RemoteTermError(code, message, { issues })
+			? new RemoteTermError('WORKER_FAILED', `The packing thread failed: ${message}`, options)
+			: new RemoteTermError(code, message, { issues, ...options })
 	if (stack !== undefined) error.stack = stack
 	return error
 }

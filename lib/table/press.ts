@@ -1,7 +1,7 @@
 import { reasonOf } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
-import type { Diff } from './diff.ts'
-import { byteLengthOf, type ImageParts } from './image.ts'
+import { diff, type Diff } from './diff.ts'
+import { byteLengthOf, Image, type ImageParts } from './image.ts'
 import { pack, type BodySpec, type Packed, type PackSpec } from './pack.ts'
 import type { PackingThread } from './packing-thread.ts'
 
@@ -13,7 +13,7 @@ import type { PackingThread } from './packing-thread.ts'
  */
 const IN_PLACE_BYTES = 64 * 1024
 const IN_PLACE_INFLATED_BYTES = 128 * 1024
-/** And the image to compare with must be as small. */
+/** And the image to compare with must be as small; so must both where two tables are compared. */
 const IN_PLACE_IMAGE_BYTES = 256 * 1024
 
 /** Where tables are made: in place if they are small, in another thread otherwise. */
@@ -32,27 +32,25 @@ export class Press {
 		signal: AbortSignal,
 	): Promise<Packed> {
 		const source = body[Symbol.asyncIterator]()
-		const held: Uint8Array[] = []
-		let bytes = 0
-		let isWhole = false
-		while (bytes <= IN_PLACE_BYTES && !isWhole) {
-			const next = await source.next()
-			if (next.done === true) isWhole = true
-			else {
-				held.push(next.value)
-				bytes += next.value.length
+		try {
+			const { held, isWhole } = await beginningOf(source)
+			if (signal.aborted) throw reasonOf(signal)
+			if (isWhole && isSmall(previous)) {
+				const small = await this.#packInPlace(held, how, spec, previous)
+				if (small !== undefined) return small
 			}
+			return await this.#thread.pack(chain(held, source, isWhole), how, spec, previous, signal)
+		} catch (error) {
+			// Whoever sends the body may wait to be told that no more of it is wanted. Nobody waits for the answer.
+			void (async () => source.return?.())().catch(() => {})
+			throw error
 		}
-		if (signal.aborted) throw reasonOf(signal)
-		if (isWhole && (previous === undefined ? 0 : byteLengthOf(previous)) <= IN_PLACE_IMAGE_BYTES) {
-			const small = await this.#packInPlace(held, how, spec, previous)
-			if (small !== undefined) return small
-		}
-		return this.#thread.pack(chain(held, source, isWhole), how, spec, previous, signal)
 	}
 
-	diff(older: ImageParts | undefined, newer: ImageParts, signal: AbortSignal): Promise<Diff> {
-		return this.#thread.diff(older, newer, signal)
+	async diff(older: ImageParts | undefined, newer: ImageParts, signal: AbortSignal): Promise<Diff> {
+		if (!isSmall(older) || !isSmall(newer)) return this.#thread.diff(older, newer, signal)
+		if (signal.aborted) throw reasonOf(signal)
+		return diff(older && new Image(older), new Image(newer), { addresses: true })
 	}
 
 	/** `undefined`: it is small only as long as it is compressed. */
@@ -72,6 +70,23 @@ export class Press {
 			throw error
 		}
 	}
+}
+
+const isSmall = (parts: ImageParts | undefined): boolean =>
+	parts === undefined || byteLengthOf(parts) <= IN_PLACE_IMAGE_BYTES
+
+/** As much of a body as may be made in place, and a chunk more if it is longer. */
+const beginningOf = async (
+	source: AsyncIterator<Uint8Array>,
+): Promise<{ held: Uint8Array[]; isWhole: boolean }> => {
+	const held: Uint8Array[] = []
+	for (let bytes = 0; bytes <= IN_PLACE_BYTES;) {
+		const next = await source.next()
+		if (next.done === true) return { held, isWhole: true }
+		held.push(next.value)
+		bytes += next.value.length
+	}
+	return { held, isWhole: false }
 }
 
 async function* each(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {

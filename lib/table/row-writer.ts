@@ -216,7 +216,7 @@ export class RowWriter {
 	#array(items: readonly unknown[], depth: number, shape: Shape | undefined, field: number): void {
 		if (items.length < 16) this.bytes[this.at++] = Tag.array | items.length
 		else this.#tagged(Tag.arrayLong, items.length)
-		for (const item of items) this.#value(item, depth + 2, shape, field)
+		for (const item of items) this.#value(item, depth + 1, shape, field)
 	}
 
 	#object(value: object, depth: number): void {

@@ -1,5 +1,6 @@
 import { systemClock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import type { Version } from '../core/fetcher.ts'
 import type { Outcome, PutInfo } from '../term/events.ts'
 import type { ReceivedTerm, ReceiveInfo } from '../term/admission.ts'
 import type { Packing } from '../term/packed.ts'
@@ -14,7 +15,7 @@ import { tablePacking } from './snapshot.ts'
 import { Press } from './press.ts'
 import { Table, type Key } from './table.ts'
 
-/** What `update()` tells, and for a table that is new also how it differs from the one before. */
+/** What `update()` and its like tell, and for a table that is new also how it differs from the one before. */
 export type TableOutcome =
 	| (Extract<Outcome, { status: 'updated' }> & { readonly change: TableChange })
 	| Exclude<Outcome, { status: 'updated' }>
@@ -72,9 +73,19 @@ export class TableTerm<Row = unknown> extends RemoteTerm<Table<Row>> {
 	}
 
 	override async update(): Promise<TableOutcome> {
-		const outcome = await super.update()
-		if (outcome.status !== 'updated') return outcome
-		return { ...outcome, change: this.get()!.change }
+		return this.#withChange(await super.update())
+	}
+
+	override async rollback(): Promise<TableOutcome> {
+		return this.#withChange(await super.rollback())
+	}
+
+	override async pin(version: Version): Promise<TableOutcome> {
+		return this.#withChange(await super.pin(version))
+	}
+
+	override async unpin(): Promise<TableOutcome> {
+		return this.#withChange(await super.unpin())
 	}
 
 	override async stop(): Promise<void> {
@@ -121,6 +132,10 @@ export class TableTerm<Row = unknown> extends RemoteTerm<Table<Row>> {
 		if (this.get() === table) return
 		this.#place(table, info.version)
 		return super.put(table, info)
+	}
+
+	#withChange(outcome: Outcome): TableOutcome {
+		return outcome.status === 'updated' ? { ...outcome, change: this.get()!.change } : outcome
 	}
 
 	/** From here on all threads see it; nothing that follows may fail. */

@@ -62,7 +62,9 @@ export class Table<Row = unknown> {
 		const image = this.#image
 		const address = find(image, key)
 		if (address < 0) return undefined
-		return readRow(image.segments[address >>> SEGMENT_SHIFT]!, (address & UNIT_MASK) * 8, image, key) as Row
+		// What is looked up by −0 has 0 for its key.
+		const own = key === 0 ? 0 : key
+		return readRow(image.segments[address >>> SEGMENT_SHIFT]!, (address & UNIT_MASK) * 8, image, own) as Row
 	}
 
 	has(key: Key): boolean {

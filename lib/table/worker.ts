@@ -3,7 +3,7 @@ import { messageOf, RemoteTermError } from '../core/errors.ts'
 import { ballastOf } from './ballast.ts'
 import { diff } from './diff.ts'
 import { byteLengthOf, Image } from './image.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
+import type { FromWorker, PostedError, ToWorker } from './messages.ts'
 import { pack } from './pack.ts'
 
 /** The chunks of the job at hand, for it to iterate over. */
@@ -48,16 +48,7 @@ const serve = (port: MessagePort): void => {
 		try {
 			message = await job()
 		} catch (error) {
-			const own = error instanceof RemoteTermError ? error : undefined
-			message = {
-				type: 'failed',
-				error: {
-					code: own?.code,
-					message: messageOf(error),
-					issues: own?.issues,
-					stack: error instanceof Error ? error.stack : undefined,
-				},
-			}
+			message = { type: 'failed', error: posted(error) }
 		}
 		post(message)
 	}
@@ -92,5 +83,20 @@ const serve = (port: MessagePort): void => {
 		}
 	})
 }
+
+const posted = (error: unknown): PostedError => {
+	const own = error instanceof RemoteTermError ? error : undefined
+	return {
+		code: own?.code,
+		message: messageOf(error),
+		issues: own?.issues,
+		cause: own?.cause instanceof Error ? plain(own.cause) : undefined,
+		stack: error instanceof Error ? error.stack : undefined,
+	}
+}
+
+/** An error as it can be posted, whatever its maker has hung on it. */
+const plain = ({ message, name, stack }: Error): Error =>
+	Object.assign(new Error(message), { name, ...(stack !== undefined && { stack }) })
 
 if (parentPort !== null) serve(parentPort)

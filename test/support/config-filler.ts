@@ -1,4 +1,7 @@
-/** A process that pushes large configurations until some do not fit, and says how each went: `service outcome`. */
+/**
+ * A process that pushes large configurations until some do not fit, and says how each went: `service outcome`. Where the
+ * database cannot even be opened it says so, `open outcome`, and ends.
+ */
 import { writeSync } from 'node:fs'
 import { ConfigReceiver } from '../../lib/config/index.ts'
 import { LmdbConfigDb } from '../../lib/config/lmdb.ts'
@@ -7,7 +10,12 @@ import { fun, push } from './configs.ts'
 
 const [path = ''] = process.argv.slice(2)
 await using db = new LmdbConfigDb({ path })
-await db.open()
+try {
+	await db.open()
+} catch (error) {
+	writeSync(1, `open ${(error as RemoteTermError).code}\n`)
+	process.exit()
+}
 const receiver = new ConfigReceiver({ db })
 const items = Array.from({ length: 20 }, (_, index) =>
 	fun(`r${index}`, { args: { note: 'x'.repeat(8_000) } }),

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
-import { attachTable, TableTerm } from '../../lib/table/index.ts'
+import { attachTable, TableTerm, type TableHandle } from '../../lib/table/index.ts'
 import type { LiveBytes } from './fixtures/live-bytes.ts'
 import type { RacingReaderData } from './fixtures/racing-reader.ts'
 import { countingFetcher, isWhole, type StampedRow } from './fixtures/versioned-rows.ts'
@@ -102,6 +102,24 @@ test.serial('a stopped term goes on being readable, from everywhere', async t =>
 	t.is(attachTable(term.handle).generation, 1)
 })
 
+test.serial('when the thread of the owner has died, readers go on with what they have', async t => {
+	const owner = new Worker(fixture('owner'))
+	t.teardown(() => owner.terminate())
+	const [handle] = (await once(owner, 'message')) as [TableHandle]
+	const attached = attachTable<StampedRow>(handle)
+	const table = attached.get()
+	t.is(table?.generation, 1)
+
+	owner.postMessage('refresh')
+	t.deepEqual(await once(owner, 'message'), [2])
+	await owner.terminate()
+	// Nobody can give the second one any more. That is found out once, and takes as long as a reader is patient.
+	t.is(attached.get(), table)
+	t.is(attached.get(), table)
+	t.true(isWhole(attached.lookup('row-3')!))
+	t.is(attached.generation, 1)
+})
+
 test('what is no handle is refused', t => {
 	for (const handle of [undefined, null, {}, { type: 'remote-term/table' }, 7])
 		t.throws(() => attachTable(handle as never), { code: 'INVALID_OPTION' })
@@ -112,18 +130,14 @@ test.serial(
 	async t => {
 		t.timeout(180_000)
 		const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(fixture('memory'))])
-		const { alive, early, late, generation, tableMiB, woken } = JSON.parse(stdout) as Record<
-			string,
-			number
-		> & {
+		const { early, late, generation, tableMiB, woken } = JSON.parse(stdout) as Record<string, number> & {
 			woken: unknown
 		}
 		t.log(stdout)
 		t.is(generation, 101)
-		t.true(alive! <= 2, `${alive} images of 100 are alive`)
 		t.deepEqual(woken, [101, 101], 'those who slept see the last generation when they wake')
-		t.true(tableMiB! >= 15)
-		// The heaps of all threads breathe by some 80 MiB. A leak of every generation would be 960 MiB.
+		t.true(tableMiB! >= 5)
+		// The heaps of all threads breathe by some 80 MiB. A leak of every generation would be 340 MiB.
 		t.true(late! - early! < 160, `${early} MiB around the first refreshes, ${late} around the last`)
 	},
 )
@@ -132,6 +146,7 @@ for (const history of [0, 1]) {
 	test.serial(
 		`with history: ${history}, what is held after 99 refreshes is to the byte what was held after 3`,
 		async t => {
+			t.timeout(120_000)
 			const { stdout } = await promisify(execFile)(process.execPath, [
 				fileURLToPath(fixture('live-bytes')),
 				String(history),
@@ -145,7 +160,7 @@ for (const history of [0, 1]) {
 				[3, 99],
 			)
 			for (const { bodies, images, table } of results) {
-				t.true(table > 1_000_000)
+				t.true(table > 400_000)
 				t.is(images, table, 'one image')
 				t.is(
 					bodies,

@@ -1,5 +1,6 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { crc32 } from 'node:zlib'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import { imageBytes, tableFromImage } from '../../lib/table/image-bytes.ts'
 import { imageV1 } from './fixtures/image-v1.ts'
@@ -158,6 +159,28 @@ test('a forged entry of a key that does not lead to a row, or not to one of its 
 		/a row without its key entry/,
 	)
 	t.true(keys < first.at + 1)
+})
+
+test('a section that claims to be as long as no file can be is refused', async t => {
+	const bytes = await file()
+	const { index, keys, segments, vocabulary } = sectionsOf(bytes)
+	for (const [claimed, without, word] of [
+		// Rounded up, either is nothing at all in 32 bits.
+		[0xffff_ffff, bytes.subarray(keys, segments), 12],
+		[2 ** 32 - vocabulary, bytes.subarray(vocabulary, index), 8],
+		[0x8000_0000, Buffer.alloc(0), 12],
+		[0x8000_0000, Buffer.alloc(0), 8],
+	] as const) {
+		const at = without.length === 0 ? bytes.length : without.byteOffset - bytes.byteOffset
+		const forged = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + without.length)])
+		forged.writeUInt32LE(claimed, word * 4)
+		forged.writeUInt32LE(0, (word === 12 ? 13 : 11) * 4)
+		forged.writeUInt32LE(crc32(forged.subarray(64, vocabulary), crc32(forged.subarray(0, 60))), 60)
+		t.throws(() => tableFromImage(forged), {
+			code: 'DESERIALIZE_FAILED',
+			message: /fewer than its head says/,
+		})
+	}
 })
 
 test('an entry that leads to a dead row is refused', async t => {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { gzipSync } from 'node:zlib'
 import { RemoteTermError } from '../../lib/core/errors.ts'
+import { NO_CHANGE } from '../../lib/table/diff.ts'
 import { pack } from '../../lib/table/pack.ts'
 import { bodySpec, each, packText, rowsTable, spec, tableOf } from './support.ts'
 
@@ -172,6 +173,26 @@ test('a schema checks each row, and its output is the row', async t => {
 	t.deepEqual(
 		[...tableOf(await packText('[{"id":1,"population":2}]', { key: 'id', rowSchema: populated })).values()],
 		[{ id: 1, population: 2, checked: true }],
+	)
+})
+
+test('a schema that throws, or whose promise is rejected, has refused the row', async t => {
+	const rows = JSON.stringify([{ id: 'a', population: 1 }, { id: 'b' }])
+	for (const name of ['populated', 'populatedLater', 'throwingSchema']) {
+		const rowSchema = { module: functions.href, export: name }
+		const { code, message } = await refusal(packText(rows, { key: 'id', rowSchema }))
+		t.is(code, 'VALIDATION_FAILED', name)
+		t.regex(message, /row 2 does not fit its schema: has no population/, name)
+		const { parts, report } = await packText(rows, { key: 'id', rowSchema, onBadRow: 'drop' })
+		t.is(tableOf({ parts, report, change: NO_CHANGE, addresses: undefined }).size, 1, name)
+		t.is(report.dropped, 1, name)
+	}
+})
+
+test('where rows have no names, and no key is configured, that is said', async t => {
+	t.regex(
+		(await refusal(packText('[{"id":1}]'))).message,
+		/row 1 has no name that could be its key, being no member of an object \(onBadRow\)/,
 	)
 })
 

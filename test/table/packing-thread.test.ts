@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import type { ResourceLimits } from 'node:worker_threads'
+import { Worker, type ResourceLimits } from 'node:worker_threads'
 import { gzipSync } from 'node:zlib'
 import { systemClock } from '../../lib/core/clock.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
@@ -130,6 +130,38 @@ test('the chunks stay whole: they are copied, not taken', async t => {
 	const before = Buffer.from(chunk)
 	t.is(tableOf(await packIn(thread, each([chunk]), 'id')).size, 50_000)
 	t.deepEqual(chunk, before)
+})
+
+test('an error that crosses threads keeps its cause', async t => {
+	const thread = threadOf(t)
+	const key = { module: new URL('./fixtures/nowhere.js', import.meta.url) }
+	const error = await t.throwsAsync(
+		() => thread.pack(each([Buffer.from('[]')]), bodySpec, spec({ key }), undefined, never),
+		{ instanceOf: RemoteTermError },
+	)
+	t.is(error.code, 'INVALID_OPTION')
+	t.regex(error.message, /Cannot load the module of `key`: .*nowhere\.js/)
+	t.true(error.cause instanceof Error)
+	t.regex((error.cause as Error).message, /nowhere\.js/)
+})
+
+test.serial('when its end has come, no thread is left, not even one that a signal has ended', async t => {
+	const { terminate } = Worker.prototype
+	t.teardown(() => (Worker.prototype.terminate = terminate))
+	let ended = 0
+	Worker.prototype.terminate = async function () {
+		const code = await terminate.call(this)
+		ended++
+		return code
+	}
+	const thread = threadOf(t)
+	const controller = new AbortController()
+	const endless = packIn(thread, '[{"id":1}]', 'untilDead', { signal: controller.signal })
+	await new Promise(resolve => setImmediate(resolve))
+	controller.abort(new RemoteTermError('STOPPED', 'Enough'))
+	await t.throwsAsync(() => endless, { code: 'STOPPED' })
+	await thread.end()
+	t.is(ended, 1)
 })
 
 test('after its end there are no more jobs', async t => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert'
+import { constants } from 'node:buffer'
 import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
@@ -6,7 +7,12 @@ import { RemoteTermError } from '../../lib/core/errors.ts'
 import { JsonRows } from '../../lib/table/row-stream/json.ts'
 import { MsgpackRows } from '../../lib/table/row-stream/msgpack.ts'
 import { NdjsonRows } from '../../lib/table/row-stream/ndjson.ts'
-import type { OnRow, RowStream, RowStreamLimits } from '../../lib/table/row-stream/row-stream.ts'
+import {
+	Backlog,
+	type OnRow,
+	type RowStream,
+	type RowStreamLimits,
+} from '../../lib/table/row-stream/row-stream.ts'
 import { cut } from './support.ts'
 
 type Told = Array<{ name: string | undefined; value: unknown }>
@@ -319,6 +325,57 @@ test('a row without an end is given up at its limit, and not collected', async t
 		},
 		{ code: 'DESERIALIZE_FAILED' },
 	)
+})
+
+test('a row of MessagePack that comes byte by byte is looked at once', async t => {
+	const row = { id: 'a', list: Array.from({ length: 500_000 }, (_, i) => i % 100) }
+	const told = await read(MsgpackRows, new Packr({ useRecords: false }).pack(row), everyByte(500_100))
+	t.deepEqual(told, [{ name: undefined, value: row }])
+})
+
+test.serial('space before the document is not collected', async t => {
+	const { push } = Backlog.prototype
+	t.teardown(() => (Backlog.prototype.push = push))
+	let longest = 0
+	Backlog.prototype.push = function (chunk) {
+		push.call(this, chunk)
+		longest = Math.max(longest, this.length)
+	}
+	const told: unknown[] = []
+	const stream = new JsonRows(value => void told.push(value), { maxSourceBytes: 1000 })
+	await stream.push(Buffer.from('\uFEFF'))
+	for (let i = 0; i < 100; i++) await stream.push(Buffer.alloc(2 ** 20, ' '))
+	await stream.push(Buffer.from('[{"a":1}]'))
+	await stream.end()
+	t.deepEqual(told, [{ a: 1 }])
+	t.true(longest <= 2 ** 20, `${longest} bytes were held`)
+})
+
+test('a document longer than the longest string of V8 is read to its end', async t => {
+	t.timeout(120_000)
+	const row = Buffer.from(JSON.stringify({ text: 'x'.repeat(2 ** 20) }))
+	let rows = 0
+	let bytes = 0
+	const stream = new JsonRows(
+		value => {
+			if ((value as { text: string }).text.length !== 2 ** 20) t.fail(`row ${rows}`)
+			rows++
+		},
+		{ maxSourceBytes: 2 ** 21 },
+	)
+	const push = (chunk: Uint8Array): Promise<void> => {
+		bytes += chunk.length
+		return stream.push(chunk)
+	}
+	await push(Buffer.from('['))
+	while (bytes <= constants.MAX_STRING_LENGTH) {
+		await push(row)
+		await push(Buffer.from(','))
+	}
+	await push(row)
+	await push(Buffer.from(']'))
+	await stream.end()
+	t.true(rows > 500)
 })
 
 test('nesting deeper than any stack is survived', async t => {

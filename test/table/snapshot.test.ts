@@ -97,6 +97,7 @@ test('a table rolls back to the bytes that it kept', async t => {
 	t.is(term.version, first)
 	t.regex(term.lookup(7)!.text, /^one/)
 	t.deepEqual(term.get()?.change, { added: 1, changed: ROWS - 1, removed: 0 })
+	t.deepEqual(outcome.status === 'updated' && outcome.change, term.get()?.change)
 	t.is(term.get()?.generation, 3)
 })
 

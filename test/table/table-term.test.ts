@@ -227,6 +227,13 @@ test('options are checked at the door', t => {
 		[{ key: 'id', rowSchema: { '~standard': {} } }, 'rowSchema'],
 		[{ key: 'id', rowSchema: () => true }, 'rowSchema'],
 		[{ key: 'id', onDuplicates: 'last' }, 'onDuplicates'],
+		[{ key: 'id', resourceLimits: 7 }, 'resourceLimits'],
+		[
+			{ key: 'id', resourceLimits: { maxOldGenerationSizeMb: '64' } },
+			'resourceLimits.maxOldGenerationSizeMb',
+		],
+		[{ key: 'id', resourceLimits: { stackSizeMb: -1 } }, 'resourceLimits.stackSizeMb'],
+		[{ key: 'id', resourceLimits: { maxOldSpaceSizeMb: 64 } }, 'maxOldSpaceSizeMb'],
 	] as const) {
 		const error = t.throws(
 			() => new TableTerm({ fetcher, ...(options as object) }),

@@ -5,6 +5,7 @@ import { TableBuilder } from '../../lib/table/builder.ts'
 import { diff } from '../../lib/table/diff.ts'
 import { tableFromImage } from '../../lib/table/image-bytes.ts'
 import { Image, imageChunks } from '../../lib/table/image.ts'
+import { aligned } from '../../lib/table/layout.ts'
 import type { Key } from '../../lib/table/row-writer.ts'
 import { Table } from '../../lib/table/table.ts'
 
@@ -80,6 +81,7 @@ const tableOf = (
 }
 
 test('a table reads like the Map of the same rows, whatever keys and rows are', t => {
+	t.timeout(180_000)
 	t.notThrows(() => {
 		fc.assert(
 			fc.property(entries, fc.array(keys, { maxLength: 20 }), (given, others) => {
@@ -101,6 +103,7 @@ test('a table reads like the Map of the same rows, whatever keys and rows are', 
 })
 
 test('each refresh tells what came, changed and went, as two Maps tell', t => {
+	t.timeout(180_000)
 	t.notThrows(() => {
 		fc.assert(
 			fc.property(fc.array(entries, { minLength: 2, maxLength: 5 }), fc.nat(), (generations, share) => {
@@ -129,6 +132,7 @@ test('each refresh tells what came, changed and went, as two Maps tell', t => {
 })
 
 test('where keys come twice, the first or the last row of each is there, and the image is whole', t => {
+	t.timeout(180_000)
 	t.notThrows(() => {
 		fc.assert(
 			fc.property(
@@ -169,6 +173,14 @@ test('a string key of 64 KB, in one and in two bytes per character, is a key lik
 	t.deepEqual([...table.keys()], [long, `${long.slice(1)}j`, wide])
 })
 
+test('what is looked up by −0 is the row of 0, as it is', t => {
+	const { table } = tableOf([[0, { id: 0, minus: -0 }]])
+	for (const row of [table.get(0), table.get(-0), [...table.values()][0]]) {
+		t.true(Object.is(row?.['id'], 0))
+		t.true(Object.is(row?.['minus'], -0))
+	}
+})
+
 test('keys of other types are no keys, and are not found', t => {
 	const { table } = tableOf([
 		['1', { is: 'text' }],
@@ -197,6 +209,41 @@ test('a member called __proto__ is left out at any depth, and nothing is pollute
 	t.is(Object.getPrototypeOf(read), Object.prototype)
 	t.false(Object.hasOwn(read, '__proto__'))
 	t.is(({} as Row)['polluted'], undefined)
+})
+
+test('objects and arrays nest 200 deep, the row counted, and no deeper', t => {
+	const nested = (wrap: (value: unknown) => unknown, levels: number): unknown => {
+		let value: unknown = 1
+		for (let i = 0; i < levels; i++) value = wrap(value)
+		return value
+	}
+	for (const wrap of [
+		(value: unknown) => [value],
+		(value: unknown) => ({ value }),
+		// Too wide to be a shape.
+		(value: unknown) => ({
+			...Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`n${i}`, i])),
+			value,
+		}),
+	]) {
+		const deepest = { id: 'a', deep: nested(wrap, 199) }
+		t.deepEqual(tableOf([['a', deepest]]).table.get('a'), deepest)
+		t.throws(() => tableOf([['a', { id: 'a', deep: nested(wrap, 200) }]]), {
+			message: 'is nested deeper than 200 levels',
+		})
+	}
+})
+
+test('sections may have up to 4 GiB', t => {
+	for (const [bytes, expected] of [
+		[0, 0],
+		[1, 8],
+		[8, 8],
+		[2 ** 31 - 1, 2 ** 31],
+		[2 ** 31 + 1, 2 ** 31 + 8],
+		[2 ** 32 - 8, 2 ** 32 - 8],
+	] as const)
+		t.is(aligned(bytes), expected)
 })
 
 test('rows cross segments of 16 MiB, and are all there', t => {

@@ -75,7 +75,8 @@ export class JsonRows implements RowStream {
 	}
 
 	async end(): Promise<void> {
-		if (this.#state === 'before') throw this.#malformed('expected an array or an object', this.#scanned)
+		if (this.#state === 'before')
+			throw this.#malformed('expected an array or an object', this.#backlog.length)
 		if (this.#state !== 'after') throw this.#malformed('the document ends too early', this.#backlog.length)
 	}
 
@@ -83,21 +84,22 @@ export class JsonRows implements RowStream {
 	#begin(): boolean {
 		const { bytes, before } = this.#backlog
 		const { length } = this.#backlog
-		let at = this.#scanned
+		let at = 0
 		// A byte order mark is looked for only where there can be one.
-		if (before === 0 && at === 0 && bytes[0] === 0xef && length > 0) {
+		if (before === 0 && bytes[0] === 0xef && length > 0) {
 			if (length < 3) return false
 			if (bytes[1] === 0xbb && bytes[2] === 0xbf) at = 3
 		}
 		while (at < length && isSpace(bytes[at]!)) at++
-		this.#scanned = at
-		if (at === length) return false
+		if (at === length) {
+			this.#backlog.drop(at)
+			return false
+		}
 		const byte = bytes[at]
 		if (byte !== OPEN_ARRAY && byte !== OPEN_OBJECT)
 			throw this.#malformed('expected an array or an object', at)
 		this.#state = byte === OPEN_ARRAY ? 'array' : 'object'
 		this.#backlog.drop(at + 1)
-		this.#scanned = 0
 		this.#depth = 1
 		return true
 	}

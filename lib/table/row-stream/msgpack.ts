@@ -17,6 +17,7 @@ export class MsgpackRows implements RowStream {
 	readonly #onRow: OnRow
 	readonly #limits: RowStreamLimits
 	readonly #backlog = new Backlog()
+	readonly #end = new ValueEnd()
 	#begun = false
 	/** How many rows the array still lacks; a sequence never says. */
 	#left = Infinity
@@ -41,7 +42,7 @@ export class MsgpackRows implements RowStream {
 		const { bytes, length, before } = backlog
 		while (at < length) {
 			if (this.#left === 0) throw malformed('something follows the end of the array', this.#rows, before + at)
-			const end = endOfValue(bytes, at, length)
+			const end = this.#end.find(bytes, at, length)
 			if (end < 0) break
 			if (end === at) throw malformed('a byte that means nothing', this.#rows + 1, before + at)
 			let row: unknown
@@ -81,34 +82,48 @@ const arrayHead = (bytes: Buffer, length: number): { count: number; bytes: numbe
 	return { count: Infinity, bytes: 0 }
 }
 
-/** Where the value that begins at `from` ends; −1 if it does not end yet; `from` itself for a byte that begins none. */
-export const endOfValue = (bytes: Buffer, from: number, to: number): number => {
-	let at = from
-	let owed = 1
-	while (owed > 0) {
-		if (at >= to) return -1
-		const token = bytes[at++]!
-		owed--
-		if (token < 0x80 || token >= 0xe0) continue
-		if (token < 0x90) owed += 2 * (token & 0x0f)
-		else if (token < 0xa0) owed += token & 0x0f
-		else if (token < 0xc0) at += token & 0x1f
-		else {
-			const width = LENGTH_WIDTH[token - 0xc0]!
-			const extra = EXTRA[token - 0xc0]!
-			if (extra < 0) return from
-			if (width === 0) {
-				at += extra
-				continue
+/** Finds where values end, and looks at each byte once, in however many pieces they come. */
+class ValueEnd {
+	/** How far the value at hand has been looked at, from its beginning. */
+	#seen = 0
+	/** How many values it still lacks, itself the first. */
+	#owed = 1
+
+	/**
+	 * Where the value that begins at `from` ends; −1 if it does not end yet, and then the same value is asked about again;
+	 * `from` itself if a byte is in it that begins no value.
+	 */
+	find(bytes: Buffer, from: number, to: number): number {
+		let at = from + this.#seen
+		let owed = this.#owed
+		while (owed > 0 && at < to) {
+			const token = bytes[at]!
+			if (token < 0x80 || token >= 0xe0) at++
+			else if (token < 0x90) {
+				at++
+				owed += 2 * (token & 0x0f)
+			} else if (token < 0xa0) {
+				at++
+				owed += token & 0x0f
+			} else if (token < 0xc0) at += 1 + (token & 0x1f)
+			else {
+				const width = LENGTH_WIDTH[token - 0xc0]!
+				const extra = EXTRA[token - 0xc0]!
+				if (extra < 0) return from
+				// The token is looked at again when its length is there.
+				if (at + 1 + width > to) break
+				const count = width === 0 ? 0 : bytes.readUIntBE(at + 1, width)
+				at += 1 + width
+				if (token >= 0xdc) owed += token >= 0xde ? 2 * count : count
+				else at += extra + count
 			}
-			if (at + width > to) return -1
-			const count = bytes.readUIntBE(at, width)
-			at += width
-			if (token >= 0xdc) owed += token >= 0xde ? 2 * count : count
-			else at += extra + count
+			owed--
 		}
+		const isWhole = owed === 0 && at <= to
+		this.#seen = isWhole ? 0 : at - from
+		this.#owed = isWhole ? 1 : owed
+		return isWhole ? at : -1
 	}
-	return at <= to ? at : -1
 }
 
 /** For 0xc0 to 0xdf: how many bytes tell the length, and how many more follow in any case (−1: no such token). */

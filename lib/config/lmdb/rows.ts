@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
-import { RemoteTermError } from '../core/errors.ts'
-import type { ConfigItem, PullTarget, ServiceRecord } from './config-db.ts'
-import type { Flag, StoredService } from './service-state.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { ConfigItem, PullTarget, ServiceRecord } from '../config-db.ts'
+import type { Flag, StoredService } from '../service-state.ts'
 
 /** A row of the database: LMDB keeps them in the order of their keys. */
 export interface Row {

@@ -3,10 +3,12 @@ import { closeSync, openSync } from 'node:fs'
 import { mkdir, realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { RootDatabase } from 'lmdb'
-import { asRemoteTermError, messageOf, RemoteTermError } from '../core/errors.ts'
-import type { ConfigItem, PullTarget } from './config-db.ts'
-import type { ConfigStore } from './group-commit.ts'
-import { metaFault, pagesFault, type PageFault } from './lmdb-pages.ts'
+import { asRemoteTermError, messageOf, RemoteTermError } from '../../core/errors.ts'
+import type { ConfigItem, PullTarget } from '../config-db.ts'
+import type { ConfigStore } from '../group-commit.ts'
+import type { Step, StoredService } from '../service-state.ts'
+import type { FileFault } from './meta.ts'
+import { metaFault, pagesFault } from './pages.ts'
 import {
 	assemble,
 	decode,
@@ -18,8 +20,7 @@ import {
 	serviceKey,
 	serviceRow,
 	type Row,
-} from './lmdb-rows.ts'
-import type { Step, StoredService } from './service-state.ts'
+} from './rows.ts'
 
 type Environment = RootDatabase<Uint8Array, string[]>
 
@@ -81,19 +82,14 @@ export class LmdbStore<Item extends ConfigItem, Pull extends PullTarget> impleme
 		const environment = this.#environment
 		if (environment === undefined) throw this.#failed('it is closed')
 		const rows = steps.map(step => rowsOf(step))
-		try {
-			// A child transaction is undone as a whole where anything in it throws; a plain one is not.
-			await environment.childTransaction(() => {
-				if (!this.#isOurs(environment)) throw this.#failed('another process has taken it over')
-				for (const { puts, removals } of rows) {
-					for (const key of removals) environment.removeSync([...key])
-					for (const { key, value } of puts) environment.putSync([...key], value)
-				}
-				if (floor !== this.#floor) environment.putSync([...FLOOR_KEY], encode(FLOOR_KEY, floor))
-			})
-		} catch (error) {
-			throw await reasonOf(error)
-		}
+		await inTransaction(environment, () => {
+			if (!this.#isOurs(environment)) throw this.#failed('another process has taken it over')
+			for (const { puts, removals } of rows) {
+				for (const key of removals) environment.removeSync([...key])
+				for (const { key, value } of puts) environment.putSync([...key], value)
+			}
+			if (floor !== this.#floor) environment.putSync([...FLOOR_KEY], encode(FLOOR_KEY, floor))
+		})
 		this.#floor = floor
 	}
 
@@ -113,7 +109,7 @@ export class LmdbStore<Item extends ConfigItem, Pull extends PullTarget> impleme
 		// Puts our process on LMDB's list of readers, where the next one will look for us.
 		const empty = environment.get([...FORMAT_KEY]) === undefined && environment.getKeysCount() === 0
 		if (!empty) this.#checkFormat(environment)
-		await environment.childTransaction(() => {
+		await inTransaction(environment, () => {
 			const owner = this.#read(environment, OWNER_KEY) as Owner | undefined
 			if (owner !== undefined && this.#others(environment).includes(owner.pid)) throw this.#inUse(owner.pid)
 			if (empty) {
@@ -158,7 +154,7 @@ export class LmdbStore<Item extends ConfigItem, Pull extends PullTarget> impleme
 		if (other !== undefined) throw this.#inUse(other)
 	}
 
-	#inspect(look: (file: number) => PageFault | undefined): PageFault | undefined {
+	#inspect(look: (file: number) => FileFault | undefined): FileFault | undefined {
 		let file: number
 		try {
 			file = openSync(this.#path, 'r')
@@ -173,7 +169,7 @@ export class LmdbStore<Item extends ConfigItem, Pull extends PullTarget> impleme
 		}
 	}
 
-	#refuse(fault: PageFault | undefined): void {
+	#refuse(fault: FileFault | undefined): void {
 		if (fault === undefined) return
 		throw this.#failed(
 			fault.kind === 'foreign'
@@ -214,6 +210,15 @@ const rowsOf = <Item extends ConfigItem, Pull extends PullTarget>({
 		}
 	}
 	return { puts, removals }
+}
+
+/** A child transaction is undone as a whole where anything in it throws; a plain one is not. */
+const inTransaction = async (environment: Environment, write: () => void): Promise<void> => {
+	try {
+		await environment.childTransaction(write)
+	} catch (error) {
+		throw await reasonOf(error)
+	}
 }
 
 /** LMDB says why a commit failed in a promise beside the error, which ends the process if nobody looks at it. */
