@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { argType } from './arg-types.ts'
 import { isItemVersion, LOWEST_VERSION, SEMVER } from './item-version.ts'
 import { NAME, NAME_EXPECTED } from './names.ts'
+import { explained } from './schema-faults.ts'
 
 /** A service's or a request type's name. */
 export const name = z
@@ -25,7 +26,12 @@ const target = z
 	.max(2_048)
 	.regex(/^[^\s\p{Cc}\p{Cf}]+$/u, 'expected a path or a name, without blanks')
 
-export const targetArgs = z.record(z.string().min(1).max(128), z.string().max(8_192))
+const MAX_ARGS = 256
+
+export const targetArgs = z
+	.record(z.string().min(1).max(128), z.string().max(8_192))
+	.refine(args => Object.keys(args).length <= MAX_ARGS, `expected at most ${MAX_ARGS} arguments`)
+	.meta({ maxProperties: MAX_ARGS })
 
 /** A target of its own with its arguments, or only the former: what the reference system calls an MF or an MFA. */
 const hook = z.union([target, z.strictObject({ target, args: targetArgs.default({}) })], {
@@ -114,8 +120,6 @@ const shape = {
 	hookTimeout: z.int().min(1).max(300_000).default(5_000).describe('Milliseconds'),
 }
 
-const ORDER = Object.keys(shape)
-
 const isRecord = (value: unknown): value is Record<string, unknown> =>
 	typeof value === 'object' && value !== null && !Array.isArray(value)
 
@@ -147,23 +151,13 @@ const argsRule = z.check<unknown>(payload => {
 	}
 })
 
-const positionOf = (issue: { path?: readonly PropertyKey[] | undefined }): number => {
-	const position = ORDER.indexOf(String(issue.path?.[0]))
-	return position < 0 ? ORDER.length : position
-}
-
-const inOrder = z.check<unknown>(({ issues }) => {
-	issues.sort((a, b) => positionOf(a) - positionOf(b))
-})
-
 argsRule._zod.def.when = () => true
-inOrder._zod.def.when = () => true
 
 /**
  * The schema of one callable function, any Standard Schema validator's equal. It reports all faults, in the order of
  * declaration, and fills in what has a default.
  */
-export const funConfig = z.strictObject(shape).check(argsRule, inOrder)
+export const funConfig = z.strictObject(shape).check(argsRule, explained(Object.keys(shape)))
 
 /** The same within a push, where the service is named once for all. Its faults are found by `funConfig`. */
 export const pushedFunConfig = z.strictObject({ ...shape, service: name.optional() })

@@ -1,4 +1,15 @@
-export { ConfigReceiver } from './receiver.ts'
+/*
+ * The way of a configuration:
+ *
+ *   push/     the service's side: `ConfigPusher` tells a gateway, and sees to it that it is told
+ *   pull/     what the gateway fetches by itself: `ConfigPuller`, and from where it may
+ *   http/     how the two speak HTTP
+ *   receive/  the door that both come through: `ConfigReceiver` checks everything, then commits once, or refuses
+ *   .         what is stored (`fun-config`, `push-config`) and where: `config-db` is the contract, `service-state`
+ *             decides what a commit comes to, `mirror` answers every read; `group-commit` writes to `memory` and
+ *             `lmdb`, and `nats` to a bucket that several gateways share
+ */
+export { ConfigReceiver } from './receive/receiver.ts'
 export type {
 	ConfigReceiverOptions,
 	PushOutcome,
@@ -7,8 +18,8 @@ export type {
 	ReceiverLimits,
 	ReceiverStatus,
 	Verification,
-} from './receiver-contract.ts'
-export type { ItemPolicy, PushLimits } from './push-check.ts'
+} from './receive/receiver-contract.ts'
+export type { ItemPolicy, PushLimits } from './receive/push-check.ts'
 export {
 	FailureLog,
 	type Failure,
@@ -16,7 +27,7 @@ export {
 	type FailureQuery,
 	type FailureRecord,
 	type FailureSummary,
-} from './failures.ts'
+} from './receive/failures.ts'
 export { MemoryConfigDb, type MemoryConfigDbOptions } from './memory.ts'
 export { GroupCommitDb, type ConfigStore, type GroupCommitOptions } from './group-commit.ts'
 export type { Flag, Step, StoredService } from './service-state.ts'
@@ -49,10 +60,10 @@ export {
 	type PullMessage,
 	type PushMessage,
 } from './channels.ts'
-export { ConfigPuller } from './puller.ts'
-export type { ConfigPullerOptions, NamedFetcher } from './puller-options.ts'
-export type { PullEvents, PullResult, PullStatus, PullerStatus } from './puller-status.ts'
-export { createOriginPolicy, type OriginPolicy, type OriginPolicyOptions } from './origin-policy.ts'
-export { ConfigPusher, type PushExtras, type PushOnStartupOptions, type PushOptions } from './pusher.ts'
-export type { ConfigPusherOptions, TokenSource } from './pusher-options.ts'
-export type { Announced, Announcement, AnnouncementEvents, AnnouncementStatus } from './announcement.ts'
+export { ConfigPuller } from './pull/puller.ts'
+export type { ConfigPullerOptions, NamedFetcher } from './pull/puller-options.ts'
+export type { PullEvents, PullResult, PullStatus, PullerStatus } from './pull/puller-status.ts'
+export { createOriginPolicy, type OriginPolicy, type OriginPolicyOptions } from './pull/origin-policy.ts'
+export { ConfigPusher, type PushExtras, type PushOnStartupOptions, type PushOptions } from './push/pusher.ts'
+export type { ConfigPusherOptions, TokenSource } from './push/pusher-options.ts'
+export type { Announced, Announcement, AnnouncementEvents, AnnouncementStatus } from './push/announcement.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { name, node, targetArgs, type PushedFunConfig } from './fun-config.ts'
+import { explained } from './schema-faults.ts'
 
 /**
  * What a pull asks a node for: a path, or a relative name. Resolved against a node it cannot lead anywhere else, which
@@ -15,10 +16,18 @@ const pullTarget = z
 
 const nodes = z.array(node).min(1, 'expected at least one node').max(1_024)
 
+/** They become a query, and so a part of a URL. Servers take no longer ones. */
+const MAX_QUERY = 8_192
+const pullArgs = targetArgs.refine(
+	args =>
+		Object.entries(args).reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= MAX_QUERY,
+	`expected at most ${MAX_QUERY} characters in all`,
+)
+
 const pull = {
-	args: targetArgs.optional(),
+	args: pullArgs.optional(),
 	versionTarget: pullTarget.optional(),
-	versionArgs: targetArgs.optional(),
+	versionArgs: pullArgs.optional(),
 	refreshInterval: z
 		.int()
 		.min(100)
@@ -35,7 +44,9 @@ export const configVersion = z
 	.max(256)
 	.regex(/^[^\p{Cc}]*$/u, 'must not have control characters')
 
-export const serviceConfig = z.strictObject({ service: name, nodes, target: pullTarget, ...pull })
+const serviceShape = { service: name, nodes, target: pullTarget, ...pull }
+
+export const serviceConfig = z.strictObject(serviceShape).check(explained(Object.keys(serviceShape)))
 
 /** A service that is pulled: its nodes are asked for `target` in turn until one answers. */
 export type ServiceConfig = z.output<typeof serviceConfig>
@@ -49,6 +60,8 @@ export const pushEnvelope = z.strictObject({
 	target: pullTarget.optional(),
 	...pull,
 })
+
+export const checkedEnvelope = pushEnvelope.check(explained(Object.keys(pushEnvelope.shape)))
 
 export type PushEnvelope = z.output<typeof pushEnvelope>
 

@@ -1,7 +1,7 @@
 import type { ConfigDb, ConfigItem } from '../config/config-db.ts'
 import type { FunConfig } from '../config/fun-config.ts'
 import type { ServiceConfig } from '../config/push-config.ts'
-import { ConfigReceiver } from '../config/receiver.ts'
+import { ConfigReceiver } from '../config/receive/receiver.ts'
 import { systemClock, type Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import { consoleLogger, safeLogger, type Logger } from '../core/logger.ts'

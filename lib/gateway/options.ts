@@ -1,5 +1,5 @@
 import type { ConfigDb, ConfigItem } from '../config/config-db.ts'
-import type { ItemPolicy } from '../config/push-check.ts'
+import type { ItemPolicy } from '../config/receive/push-check.ts'
 import type { ServiceConfig } from '../config/push-config.ts'
 import type { Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'

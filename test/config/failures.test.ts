@@ -75,3 +75,13 @@ test('the log is bounded in number and in size, and keeps no content', t => {
 	t.is(record.requestType, undefined)
 	t.true(JSON.stringify(record).length < 11_000)
 })
+
+test('neither a long name of a node nor long reasons make a record large', t => {
+	const log = new FailureLog(new FakeClock())
+	const { node, reasons } = log.record({
+		...{ service: 'a', source: 'pull', node: `https://a.example.com/${'x'.repeat(100_000)}` },
+		reasons: Array.from({ length: 100 }, () => 'y'.repeat(10_000)),
+	})
+	t.is(node?.length, 256)
+	t.is(reasons.join('').length, 20 * 500)
+})

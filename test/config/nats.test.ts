@@ -7,6 +7,7 @@ import type { RemoteTermError } from '../../lib/core/errors.ts'
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { NatsLink } from '../../lib/nats/link.ts'
+import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { parseNatsOptions } from '../../lib/nats/options.ts'
 import type { Lifetime } from '../support/lifetime.ts'
@@ -262,24 +263,31 @@ test('what a gateway left behind that died between its chunks and its head is cl
 
 test('while the server is away reads go on, and writes fail within their limit and change nothing', async t => {
 	const server = await jetstream(t)
-	const db = await open(t, server.address, { timeout: 200 })
+	const clock = new FakeClock()
+	const db = await open(t, server.address, { timeout: 200, clock })
 	const { revision } = await db.commit(commitOf('a', [item('a', 'x')]))
 	await server.kill()
 	await waitFor(() => !db.connected)
 	t.is(db.get('a', 'x', '1.0.0').status, 'found')
-	const refusals = await Promise.all([
+	const refusing = Promise.all([
 		t.throwsAsync(db.commit(commitOf('a', [item('a', 'y')], revision)), { code: 'DATABASE_FAILED' }),
 		t.throwsAsync(db.delete('a'), { code: 'DATABASE_FAILED' }),
 		t.throwsAsync(db.setDisabled('a', { requestType: 'x', version: '1.0.0' }, true), {
 			code: 'DATABASE_FAILED',
 		}),
 	])
-	for (const { message } of refusals) t.notRegex(message, /unknown/)
+	// One after the other, each within its own limit.
+	for (let turn = 0; turn < 3; turn++) await clock.advance(200)
+	for (const { message } of await refusing) t.notRegex(message, /unknown/)
 	await server.start()
-	await waitFor(() => db.connected)
-	t.is(db.service('a')?.revision, revision)
-	const change = await db.commit(commitOf('a', [item('a', 'z')], revision))
+	const later = await open(t, server.address)
+	t.is(later.service('a')?.revision, revision)
+	const change = await later.commit(commitOf('a', [item('a', 'z')], revision))
 	t.deepEqual(change.added, [{ requestType: 'z', version: '1.0.0' }])
+	await waitFor(async () => {
+		await clock.advance(50)
+		return db.service('a')?.revision === change.revision
+	})
 })
 
 test('a write that meets a short absence of the server waits, and stands', async t => {
@@ -347,18 +355,24 @@ test('a write that was lost on its way is a conflict where another has taken its
 test('where nobody can be asked any more, the error says that it is unknown whether the write stands', async t => {
 	const server = await jetstream(t)
 	const wire = await startWire(t, server.port)
-	const one = await open(t, wire.address, { timeout: 300 })
+	const clock = new FakeClock()
+	const one = await open(t, wire.address, { timeout: 300, clock })
 	const other = await open(t, server.address)
 	wire.deafen()
-	await t.throwsAsync(one.commit(commitOf('a', [item('a', 'x')])), {
+	const refused = t.throwsAsync(one.commit(commitOf('a', [item('a', 'x')])), {
 		code: 'DATABASE_FAILED',
 		message: /unknown whether service a was written/,
 	})
 	await waitFor(() => other.size === 1)
+	await clock.advance(300)
+	await refused
 	t.is(one.size, 0)
 	wire.cut()
 	wire.mend()
-	await waitFor(() => one.size === 1)
+	await waitFor(async () => {
+		await clock.advance(50)
+		return one.size === 1
+	})
 	t.deepEqual(one.items('a'), other.items('a'))
 })
 
@@ -487,6 +501,27 @@ test('three gateways on three servers, one of which is killed under load: nothin
 	t.true(check(later))
 })
 
+test('whoever opens by way of a server that has just come back finds all that was acknowledged meanwhile', async t => {
+	const servers = await startNatsCluster(t)
+	const [first, back, third] = servers as [NatsServer, NatsServer, NatsServer]
+	const one = await open(t, [first.address, third.address], { replicas: 3, timeout: 30_000 })
+	// Where a new consumer is put is up to chance, and the server that lags is one of three.
+	for (let round = 0; round < 3; round++) {
+		await back.kill()
+		for (let write = 0; write < 40; write++) {
+			const service = `s${write % 4}`
+			const expected = one.service(service)?.revision ?? 0
+			await one.commit(commitOf(service, [item(service, 'x', write)], expected, `${round}-${write}`))
+		}
+		await back.start()
+		for (let look = 0; look < 3; look++) {
+			const later = await open(t, back.address, { replicas: 3 })
+			t.deepEqual(later.services(), one.services())
+			await later.close()
+		}
+	}
+})
+
 test('a bucket that holds what is not ours is not touched', async t => {
 	const server = await jetstream(t)
 	const { kvm } = await stranger(t, server)
@@ -553,8 +588,8 @@ test('an entry that is overwritten with something else keeps the last good state
 
 test('a bucket that is deleted and made anew is noticed, and the last state is kept', async t => {
 	const server = await jetstream(t)
+	const { revision } = await (await open(t, server.address)).commit(commitOf('a', [item('a', 'x')]))
 	const db = await open(t, server.address, { timeout: 500 })
-	const { revision } = await db.commit(commitOf('a', [item('a', 'x')]))
 	const { manager } = await stranger(t, server)
 	await manager.streams.delete(`KV_${BUCKET}`)
 	await waitFor(() => !db.connected)
@@ -596,8 +631,13 @@ test('nobody there, or no JetStream, is DATABASE_FAILED', async t => {
 	await t.throwsAsync(nobody.open(), { code: 'DATABASE_FAILED' })
 	await nobody.close()
 	const { address } = await startNatsServer(t)
-	const without = create(address, { openTimeout: 300 })
-	await t.throwsAsync(without.open(), { code: 'DATABASE_FAILED', message: /JetStream/ })
+	const clock = new FakeClock()
+	const without = create(address, { openTimeout: 30_000, clock })
+	const refused = t.throwsAsync(without.open(), { code: 'DATABASE_FAILED', message: /JetStream/ })
+	// It has been told that nobody answers, and waits a moment before it asks again.
+	await waitFor(() => clock.timers.some(left => left < 1_000))
+	await clock.advance(30_000)
+	await refused
 	await without.close()
 })
 

@@ -1,7 +1,7 @@
 import test from 'ava'
 import fc from 'fast-check'
-import { refusedRange } from '../../lib/config/addresses.ts'
-import { createOriginPolicy, type PullOrigins } from '../../lib/config/origin-policy.ts'
+import { refusedRange } from '../../lib/config/pull/addresses.ts'
+import { createOriginPolicy, type PullOrigins } from '../../lib/config/pull/origin-policy.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 
 const pulled = (node: string, extras: Partial<PullOrigins> = {}): PullOrigins => ({

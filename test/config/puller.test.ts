@@ -6,6 +6,7 @@ import {
 	createOriginPolicy,
 	type PullMessage,
 } from '../../lib/config/index.ts'
+import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
 import { push } from '../support/configs.ts'
 import { document, named, pulling, routes } from '../support/pulling.ts'
@@ -442,6 +443,37 @@ test('there is a bound on how many services are pulled', async t => {
 	t.regex(puller.status().notPulled.get('c')?.message ?? '', /maxServices/)
 })
 
+test('a registration beyond that bound waits for a free place, the first to come first', async t => {
+	const source = new FakeFetcher(document('7', 'create'))
+	const { clock, puller, receiver, next } = await pulling(t, {
+		fetchers: { source: () => source },
+		maxServices: 2,
+	})
+	for (const name of ['a', 'b', 'c', 'd', 'e', 'f'])
+		await receiver.push(push(name, '1', undefined, named(name)))
+	puller.start()
+	t.deepEqual(puller.getServices(), ['a', 'b'])
+	// Of those that wait, one does not want to be pulled any more, one is not to be, and one is pushed again.
+	await receiver.push(push('c', '2'))
+	puller.delete('d')
+	await receiver.push(push('e', '2', undefined, named('e')))
+	t.deepEqual([...puller.status().notPulled.keys()], ['e', 'f'])
+	const pulled = next('pull.stop', 'e')
+	await receiver.deletePushedService('a')
+	t.like(await pulled, { configVersion: '7' })
+	t.deepEqual(puller.getServices(), ['b', 'e'])
+	await receiver.push(push('b', '2'))
+	t.deepEqual(puller.getServices(), ['e', 'f'])
+	t.is(puller.status().notPulled.size, 0)
+	puller.delete('e')
+	t.deepEqual(puller.getServices(), ['f'])
+	await receiver.push(push('d', '2', undefined, named('d')))
+	t.deepEqual(puller.getServices(), ['f', 'd'])
+	await clock.advance(0)
+	await puller.pull()
+	t.is(clock.pendingTimers, 2)
+})
+
 test('what is added has to be a service, and all of them or none are', async t => {
 	const { puller } = await pulling(t, { fetchers: { source: () => new FakeFetcher() } })
 	for (const wrong of [
@@ -500,6 +532,82 @@ test('a fetcher whose maker throws is a failed pull, and is made again the next 
 	puller.delete('orders')
 	await puller.stop()
 	t.is(source.calls.filter(({ method }) => method === 'close').length, 1)
+})
+
+test('a maker that never answers costs its attempts, and keeps neither the next pull nor the end from coming', async t => {
+	const late = new FakeFetcher(document('1', 'late'))
+	const source = new FakeFetcher(document('2', 'create'))
+	const makers: Array<() => FakeFetcher | Promise<FakeFetcher>> = []
+	let arrive!: (fetcher: FakeFetcher) => void
+	makers.push(
+		() => new Promise(resolve => (arrive = resolve)),
+		() => source,
+	)
+	const { clock, puller, next } = await pulling(t, {
+		fetchers: { source: () => makers.shift()!(), silent: () => new Promise<never>(() => {}) },
+		services: [named('orders'), named('lost', { nodes: ['silent'] })],
+		timeout: 4 * SECOND,
+	})
+	const failed = [next('pull.error', 'orders'), next('pull.error', 'lost')]
+	puller.start()
+	while (makers.length > 1) await clock.advance(0)
+	await clock.advance(4 * SECOND)
+	for (const { error } of await Promise.all(failed)) t.regex(error.code, /TIMEOUT$/)
+	t.like(await puller.pull('orders'), { status: 'updated', configVersion: '2' })
+	arrive(late)
+	const waiting = puller.pull('lost')
+	await puller.stop()
+	t.like(await waiting, { status: 'failed' })
+	for (const fetcher of [late, source])
+		t.is(fetcher.calls.filter(({ method }) => method === 'close').length, 1)
+})
+
+test('nodes that all send pages are asked once each, and then by the schedule, however soon they recover', async t => {
+	const asked: string[] = []
+	const clock = new FakeClock()
+	const page = (name: string) => () => ({
+		async init() {},
+		async currentVersion() {
+			return name
+		},
+		async download() {
+			asked.push(name)
+			// So that whoever has failed has recovered by the time that the next one has.
+			await clock.advance(5)
+			return { body: new TextEncoder().encode('<html>Sorry</html>'), version: String(asked.length) }
+		},
+	})
+	const { puller } = await pulling(t, {
+		clock,
+		fetchers: { one: page('one'), two: page('two'), three: page('three') },
+		services: [named('orders', { nodes: ['one', 'two', 'three'] })],
+		recoverAfter: 1,
+	})
+	puller.start()
+	t.is((await puller.pull('orders')).error?.code, 'DESERIALIZE_FAILED')
+	t.deepEqual(asked, ['one', 'two', 'three'])
+	t.is(clock.pendingTimers, 1)
+	t.is((await puller.pull('orders')).error?.code, 'DESERIALIZE_FAILED')
+	t.is(asked.length, 6)
+})
+
+test('of a thousand nodes that fail an error names a few, and Node sees no leak of listeners', async t => {
+	const warnings: Error[] = []
+	const onWarning = (warning: Error): void => void warnings.push(warning)
+	process.on('warning', onWarning)
+	t.teardown(() => process.off('warning', onWarning))
+	const names = Array.from({ length: 1_000 }, (_, index) => `node-${index}`)
+	const { puller } = await pulling(t, {
+		fetchers: Object.fromEntries(names.map(name => [name, () => new FakeFetcher()])),
+		services: [named('orders', { nodes: names })],
+	})
+	puller.start()
+	const { error } = await puller.pull('orders')
+	t.regex(error?.message ?? '', /node-0: .* node-7: .*; and 992 more$/)
+	t.true((error?.message.length ?? 0) < 2_000)
+	t.is((error?.cause as AggregateError).errors.length, 8)
+	await new Promise(resolve => setImmediate(resolve))
+	t.deepEqual(warnings, [])
 })
 
 test('each pull is told on the diagnostics channels, start and end in pairs', async t => {

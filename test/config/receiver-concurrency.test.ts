@@ -15,7 +15,7 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import type { Schema } from '../../lib/core/standard-schema.ts'
 import { FakeClock } from '../../lib/testing/index.ts'
 import { channel } from '#diagnostics'
-import { fun, openMemory, push } from '../support/configs.ts'
+import { fun, instead, openMemory, push } from '../support/configs.ts'
 
 const logger = silentLogger
 
@@ -95,15 +95,13 @@ test('where another gateway was faster the decision is made again, upon what tha
 	const commit = db.commit.bind(db)
 	const other = new ConfigReceiver({ db, logger })
 	let meddle: (() => Promise<unknown>) | undefined
-	const meddled: typeof db = Object.assign(Object.create(db) as typeof db, {
+	const meddled = instead(db, {
 		commit: async (...args: Parameters<typeof commit>) => {
 			const first = meddle
 			meddle = undefined
 			await first?.()
 			return commit(...args)
 		},
-		service: db.service.bind(db),
-		items: db.items.bind(db),
 	})
 	const receiver = new ConfigReceiver({ db: meddled, logger })
 	meddle = () => other.push(push('orders', '1.0.0', [fun('theirs')]))
@@ -118,12 +116,11 @@ test('where another gateway was faster the decision is made again, upon what tha
 test('a conflict that never ends does', async t => {
 	const db = await openMemory()
 	let commits = 0
-	const contested = Object.assign(Object.create(db) as typeof db, {
+	const contested = instead(db, {
 		commit: async () => {
 			commits++
 			throw new RemoteTermError('CONFLICT', 'Somebody was faster')
 		},
-		service: db.service.bind(db),
 	})
 	const receiver = new ConfigReceiver({ db: contested, logger })
 	const error = await t.throwsAsync(receiver.push(push('orders', '1.0.0')), { instanceOf: RemoteTermError })

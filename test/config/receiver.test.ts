@@ -288,3 +288,31 @@ test('what a puller brings passes the same gate, keeps the registration, and is 
 	const stale = receiver.receive({ ...pulled, items: [fun('a')], expectedRevision: 1 })
 	t.is((await t.throwsAsync(stale, { instanceOf: RemoteTermError })).code, 'CONFLICT')
 })
+
+test('a push that is all wrong does not drive the failures of others out of the log', async t => {
+	const { receiver } = await start({ limits: { maxFailures: 200 } })
+	await t.throwsAsync(receiver.push(push('quiet', '')), { code: 'VALIDATION_FAILED' })
+	const items = Array.from({ length: 300 }, (_, index) => fun(`f${index}`, { timeout: 1 }))
+	await t.throwsAsync(receiver.push(push('loud', '1', items)), { code: 'VALIDATION_FAILED' })
+	t.is(receiver.failures.count({ service: 'loud' }), 101)
+	t.is(receiver.failures.count({ service: 'quiet' }), 1)
+	t.deepEqual(receiver.failures.list({ limit: 1 })[0]?.reasons, ['and faults in 200 more items'])
+})
+
+test('there is a bound on what all services hold together, and what does not grow is taken beyond it', async t => {
+	const { db, receiver } = await start({ limits: { maxItemsInAll: 3 } })
+	await receiver.push(push('a', '1', [fun('x'), fun('y')]))
+	await t.throwsAsync(receiver.push(push('b', '1', [fun('x'), fun('y')])), {
+		code: 'DATABASE_FAILED',
+		message: /b .* 4 items in all, .* 3 \(maxItemsInAll\)/,
+	})
+	t.is(db.service('b'), undefined)
+	t.like(await receiver.push(push('b', '1', [fun('x')])), { status: 'accepted' })
+	t.like(await receiver.push(push('a', '2', [fun('x'), fun('z')])), { added: 1, removed: 1 })
+	await t.throwsAsync(receiver.push(push('a', '3', [fun('x'), fun('y'), fun('z')])), {
+		code: 'DATABASE_FAILED',
+	})
+	t.like(receiver.verify('a', '2'), { status: 'matched' })
+	await receiver.deletePushedService('b')
+	t.like(await receiver.push(push('a', '3', [fun('x'), fun('y'), fun('z')])), { status: 'accepted' })
+})

@@ -106,6 +106,35 @@ const refused: ReadonlyArray<readonly [string, object, string]> = [
 	['a misspelt field', { timeuot: 100 }, ''],
 ]
 
+const explained: ReadonlyArray<readonly [object, string]> = [
+	[{ target: undefined }, 'target: is missing'],
+	[{ requestType: undefined }, 'requestType: is missing: expected 1 to 128 letters'],
+	[{ nodes: ['n1', 7] }, 'nodes/1: Invalid input: expected string, received number'],
+	[{ nodes: ['n1', 'a b'] }, 'nodes/1: expected an http(s) URL'],
+	[{ nodes: 'n1' }, "nodes: expected a list of nodes, or 'local'"],
+	[
+		{ argTypes: { a: 'any' }, argOrders: [1] },
+		'argOrders/0: Invalid input: expected string, received number',
+	],
+	[{ checkPermission: { role: 'admin' } }, 'checkPermission/role: Invalid input: expected array'],
+	[{ beforeExecute: { args: {} } }, 'beforeExecute/target: Invalid input: expected string'],
+	[{ retry: { sameNode: 0 } }, 'retry/sameNode: Too small'],
+	[{ retry: { both: 2 } }, 'retry: expected a number from 1 to 1000'],
+	[{ chooseNodeMode: { hash: 'a', sticky: 'b' } }, "chooseNodeMode: expected 'random'"],
+	[{ argTypes: { a: { type: 'text' } }, argOrders: [] }, 'argTypes/a/type: Invalid option'],
+	[
+		{ args: Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`a${index}`, 'x'])) },
+		'args: expected at most 256 arguments',
+	],
+]
+
+for (const [change, fault] of explained) {
+	test(`what is wrong is named where it is: ${fault}`, t => {
+		const [first] = faults({ ...valid, ...change })
+		t.is(first?.slice(0, fault.length), fault)
+	})
+}
+
 test('a number of retries means all nodes, and loses its fraction', t => {
 	t.deepEqual(funConfig.parse({ ...valid, retry: 2.9 }).retry, { allNodes: 2 })
 	t.deepEqual(funConfig.parse({ ...valid, retry: { sameNode: 3.2 } }).retry, { sameNode: 3 })
@@ -140,6 +169,90 @@ test('the JSON Schema accepts what the schema accepts, and refuses what JSON Sch
 	const services = ajv.compile(jsonSchemas.serviceConfig)
 	t.true(services({ service: 'orders', nodes: ['n1'], target: '/config', refreshInterval: 60_000 }))
 	t.false(services({ service: 'orders', nodes: ['n1'] }))
+})
+
+/** Right and wrong values of each field, and of none. Not `__proto__`, which zod drops from a record; the receiver refuses it. */
+const text = fc.constantFrom('', 'a', 'a b', 'create', 'x'.repeat(129), 'n1', '1.0.0', '1.0', 'v1.0.0')
+const number = fc.oneof(
+	fc.integer({ min: -2, max: 300_001 }),
+	fc.constantFrom(0.5, 1.5, 99, 100, 1_000, 1e308),
+)
+const anything = fc.oneof(text, number, fc.boolean(), fc.constant(null), fc.constant([]), fc.constant({}))
+const argTypeNames = fc.constantFrom('string', 'num', 'listString', 'map', 'any', 'uuid', 'text')
+const argTypeOf = fc.oneof(
+	argTypeNames,
+	fc.tuple(argTypeNames, number),
+	fc.record(
+		{ type: argTypeNames, maxBytes: number, maxItems: number, allowNil: fc.boolean(), accept: anything },
+		{ requiredKeys: ['type'] },
+	),
+)
+const nodeOf = fc.oneof(
+	text,
+	fc.constantFrom('https://a.example.com/x', 'http://u:p@b', 'https://[::1', 'ftp://c', 'app@host', 7),
+)
+const hookOf = fc.oneof(anything, fc.record({ target: text, args: fc.dictionary(text, text) }))
+const funLike = fc.record(
+	{
+		requestType: fc.oneof(fc.constant('create'), anything),
+		service: fc.oneof(fc.constant('orders'), anything),
+		nodes: fc.oneof(fc.constant('local'), fc.array(nodeOf, { maxLength: 3 }), anything),
+		target: fc.oneof(fc.constant('/create'), anything),
+		chooseNodeMode: fc.oneof(
+			fc.constantFrom('random', 'hash', 'best'),
+			fc.record({ hash: text }),
+			fc.record({ sticky: text, hash: text }, { requiredKeys: [] }),
+		),
+		timeout: fc.oneof(fc.constant('infinity'), number),
+		args: fc.oneof(fc.dictionary(text, fc.oneof(text, number)), anything),
+		argTypes: fc.oneof(fc.dictionary(text, argTypeOf, { maxKeys: 3 }), anything),
+		argOrders: fc.oneof(fc.array(text, { maxLength: 3 }), fc.constant('map'), anything),
+		responseType: fc.oneof(fc.constantFrom('sync', 'async', 'stream', 'none', 'later'), anything),
+		checkPermission: fc.oneof(
+			anything,
+			fc.record({ arg: text }),
+			fc.record({ role: fc.array(text, { maxLength: 2 }) }),
+		),
+		permissionCallback: hookOf,
+		requestInfo: anything,
+		version: fc.oneof(text, fc.constant('1.0.0-rc.1+5'), anything),
+		disabled: anything,
+		retry: fc.oneof(number, fc.record({ sameNode: number }), fc.record({ allNodes: number, x: number })),
+		beforeExecute: hookOf,
+		hookTimeout: number,
+		spare: fc.constant(1),
+	},
+	{ requiredKeys: [] },
+)
+
+/** With a few fields of such a function only: else hardly anything would be right. */
+const almostValid = fc
+	.tuple(funLike, fc.subarray([...Object.keys(funConfig.shape), 'spare'], { maxLength: 3 }))
+	.map(([one, some]) => ({
+		...valid,
+		...Object.fromEntries(Object.entries(one).filter(([field]) => some.includes(field))),
+	}))
+
+test('whatever a function is like, its JSON Schema says the same, but for what only code can say', t => {
+	const check = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true }).compile(
+		jsonSchemas.funConfig,
+	)
+	const counts = { both: 0, neither: 0, beyond: 0 }
+	/** Faults of two fields together, of a URL, of a version's size, of a limit that its type does not take. */
+	const beyond = /argOrders|is no valid URL|too large to be compared|takes no|has no size/
+	fc.assert(
+		fc.property(fc.oneof(funLike, almostValid), value => {
+			const said = faults(value)
+			if (check(value)) {
+				counts[said.length === 0 ? 'both' : 'beyond']++
+				return said.every(fault => beyond.test(fault))
+			}
+			counts.neither++
+			return said.length > 0
+		}),
+		{ numRuns: 3_000 },
+	)
+	for (const [what, count] of Object.entries(counts)) t.true(count > 0, what)
 })
 
 test('a function that was parsed parses to itself', t => {

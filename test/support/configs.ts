@@ -26,3 +26,12 @@ export const openMemory = async (): Promise<MemoryConfigDb> => {
 /** The items of a version, by which it can be told whether it is there whole: each says which version it is of. */
 export const itemsOf = (version: number): PushedFunConfig[] =>
 	Array.from({ length: 1 + (version % 5) }, (_, index) => fun(`r${index}`, { target: `/v${version}` }))
+
+/** A database of which some methods do something else. */
+export const instead = <Db extends object>(db: Db, methods: Partial<Db>): Db =>
+	new Proxy(db, {
+		get(target, name) {
+			const own: unknown = Reflect.get(name in methods ? methods : target, name)
+			return typeof own === 'function' ? (own.bind(target) as unknown) : own
+		},
+	})

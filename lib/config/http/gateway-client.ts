@@ -7,8 +7,8 @@ import { TimeLimit } from '../../core/time-limit.ts'
 import { retryAfterOf } from '../../../fetchers/http-answer.ts'
 import { faultOf } from '../../../fetchers/http-request/fault.ts'
 import { onlyFieldOf, type HttpHeaders } from '../../../fetchers/http-request/http-request.ts'
-import { refusalOf } from '../gateway-answers.ts'
-import { checkedToken, type PusherSettings } from '../pusher-options.ts'
+import { refusalOf } from '../push/gateway-answers.ts'
+import { checkedToken, type PusherSettings } from '../push/pusher-options.ts'
 import type { RequestBody } from './request-body.ts'
 
 export interface GatewayRequest {

@@ -2,8 +2,8 @@ import { lookup as lookupInDns, type LookupAddress } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import { Agent, buildConnector } from 'undici'
 import { RemoteTermError } from '../../core/errors.ts'
-import { isAddress } from '../addresses.ts'
-import type { OriginPolicy } from '../origin-policy.ts'
+import { isAddress } from '../pull/addresses.ts'
+import type { OriginPolicy } from '../pull/origin-policy.ts'
 
 export interface GuardedAgentOptions {
 	/** Milliseconds for a new connection: name, TCP and TLS together. */

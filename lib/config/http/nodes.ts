@@ -2,10 +2,10 @@ import type { LookupFunction } from 'node:net'
 import type { Agent } from 'undici'
 import type { Fetcher } from '../../core/fetcher.ts'
 import { redactUrl } from '../../core/redact.ts'
-import type { OriginPolicy } from '../origin-policy.ts'
-import type { PullerSettings } from '../puller-options.ts'
+import type { OriginPolicy } from '../pull/origin-policy.ts'
+import type { PullerSettings } from '../pull/puller-options.ts'
 import type { ServiceConfig } from '../push-config.ts'
-import { LateFetcher, type PullNode } from '../pull-nodes.ts'
+import { LateFetcher, type PullNode } from '../pull/pull-nodes.ts'
 
 export interface HttpNodesOptions {
 	readonly connectTimeout: number
@@ -34,7 +34,7 @@ export class HttpNodes {
 		const document = withArgs(url, service.args)
 		const version = versionUrl && withArgs(versionUrl, service.versionArgs)
 		return {
-			label: redactUrl(document),
+			label: shortened(redactUrl(document)),
 			document: new LateFetcher(() => this.#fetcher(document, timeout)),
 			version: version && new LateFetcher(() => this.#fetcher(version, timeout, { acceptEncoding: [] })),
 		}
@@ -84,6 +84,11 @@ export const nodesOf = (
 		const make = async (): Promise<Fetcher> => fetchers.get(name)!(service)
 		return { label: name, document: new LateFetcher(make), version: undefined }
 	})
+
+/** In a status, and in the error that tells of all nodes. */
+const LONGEST_LABEL = 256
+const shortened = (label: string): string =>
+	label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL)}…` : label
 
 const withArgs = (url: URL, args: Readonly<Record<string, string>> | undefined): URL => {
 	const whole = new URL(url)

@@ -123,7 +123,7 @@ export class NatsBucket {
 		)
 	}
 
-	/** The last message under a key, as its leader has it; `undefined` where there never was one, or it was purged. */
+	/** The last message under a key, or under all that match, as the leader has it; `undefined` where there is none any more. */
 	async read(key: string, signal: AbortSignal): Promise<StoredMessage | undefined> {
 		const message = await this.persist(signal, () =>
 			this.manager.streams.getMessage(this.stream, { last_by_subj: this.subjectOf(key) }),

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts'
+import { sleep, type Clock } from '../../core/clock.ts'
 import { messageOf, RemoteTermError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { asDatabaseError, isPassing } from '../../nats/errors.ts'
@@ -15,6 +15,8 @@ import { headOf, type StoredHead } from './outcome.ts'
 
 /** Marks of deleted services that stay, so that who was away learns of the deletion from the feed. */
 const MAX_MARKS = 1000
+/** Between two looks at how far an opening has come. */
+const CATCH_UP = { base: 10, cap: 500 }
 /** Marks younger than this stay in any case: a write that was decided upon them may still be on its way. */
 const MARK_AGE = 3_600_000
 
@@ -68,9 +70,11 @@ export class NatsReplica<Item extends ConfigItem, Pull extends PullTarget> {
 		const failed = new Promise<never>((_, reject) => (this.#opening = { reject }))
 		const onAbort = (): void => this.#opening?.reject(signal.reason)
 		signal.addEventListener('abort', onAbort, { once: true })
+		const over = new AbortController()
 		try {
-			await Promise.race([this.#feed.start(), failed])
+			await Promise.race([this.#feed.start().then(() => this.#catchUp(over.signal)), failed])
 		} finally {
+			over.abort()
 			signal.removeEventListener('abort', onAbort)
 			this.#opening = undefined
 		}
@@ -113,6 +117,22 @@ export class NatsReplica<Item extends ConfigItem, Pull extends PullTarget> {
 
 	async close(): Promise<void> {
 		await this.#feed.close()
+	}
+
+	/**
+	 * The feed may come from a server that lags behind the stream's leader, as one does that has just come back, and calls
+	 * complete what is not. So the leader is asked how far there is to go: not again and again to where it is by then, but
+	 * less far where what was last is gone meanwhile.
+	 */
+	async #catchUp(signal: AbortSignal): Promise<void> {
+		const { bucket, clock } = this.#options
+		let goal = Infinity
+		for (let attempt = 0; ; attempt++) {
+			const last = await bucket.read(HEADS, signal)
+			goal = Math.min(goal, last?.sequence ?? 0)
+			if (this.#feed.lastSequence >= goal) return
+			await sleep(clock, Math.min(CATCH_UP.cap, CATCH_UP.base * 2 ** attempt), { signal })
+		}
 	}
 
 	async #follow(entry: FeedEntry): Promise<void> {

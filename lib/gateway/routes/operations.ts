@@ -1,5 +1,5 @@
 import type { ConfigItem } from '../../config/config-db.ts'
-import type { FailureQuery } from '../../config/failures.ts'
+import type { FailureQuery } from '../../config/receive/failures.ts'
 import { schemaRef, type Answer } from '../answers.ts'
 import type { Desk } from '../desk.ts'
 import { PAGE_HEADERS, pageOf } from '../page/page.ts'

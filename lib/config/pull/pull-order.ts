@@ -1,6 +1,6 @@
-import { RemoteTermError } from '../core/errors.ts'
-import type { ServiceRecord } from './config-db.ts'
-import { isDowngrade } from './item-version.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { ServiceRecord } from '../config-db.ts'
+import { isDowngrade } from '../item-version.ts'
 
 /** What is in the database of a service. */
 export type Stored = Pick<

@@ -1,6 +1,6 @@
-import { RemoteTermError } from '../core/errors.ts'
-import { describe, invalid, onlyKnownOptions } from '../core/options.ts'
-import { redactUrl } from '../core/redact.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { describe, invalid, onlyKnownOptions } from '../../core/options.ts'
+import { redactUrl } from '../../core/redact.ts'
 import { isAddress, isLoopback, parseBlock, refusedRange, unbracketed } from './addresses.ts'
 
 export interface OriginPolicyOptions {

@@ -1,4 +1,4 @@
-import { reasonOf } from '../core/clock.ts'
+import { reasonOf } from '../../core/clock.ts'
 
 /** At most so many at a time; the rest waits, first come, first served. */
 export class Turns {

@@ -1,12 +1,12 @@
-import { RemoteTermError } from '../core/errors.ts'
-import { invalid, nonEmptyString, onlyKnownOptions, positiveInteger } from '../core/options.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { invalid, nonEmptyString, onlyKnownOptions, positiveInteger } from '../../core/options.ts'
 import { Announcement } from './announcement.ts'
 import { pushOutcomeOf, verificationOf } from './gateway-answers.ts'
-import { isName, NAME_EXPECTED } from './names.ts'
-import type { PushConfig } from './push-config.ts'
+import { isName, NAME_EXPECTED } from '../names.ts'
+import type { PushConfig } from '../push-config.ts'
 import { parsePusherOptions, type ConfigPusherOptions, type PusherSettings } from './pusher-options.ts'
-import type { GatewayClient } from './http/gateway-client.ts'
-import type { PushOutcome, Verification } from './receiver-contract.ts'
+import type { GatewayClient } from '../http/gateway-client.ts'
+import type { PushOutcome, Verification } from '../receive/receiver-contract.ts'
 
 export interface PushOptions {
 	/** Also where the gateway has this version, or a higher one. Default: false. */
@@ -77,7 +77,7 @@ export class ConfigPusher implements AsyncDisposable {
 	async push<Item>(config: PushConfig<Item>, options: PushOptions = {}): Promise<PushOutcome> {
 		const { service } = checkedConfig(config)
 		const client = await this.#open()
-		const { encodeBody } = await import('./http/request-body.ts')
+		const { encodeBody } = await import('../http/request-body.ts')
 		const body = await encodeBody(config, this.#settings)
 		const answer = await client.ask({
 			method: 'PUT',
@@ -171,7 +171,7 @@ export class ConfigPusher implements AsyncDisposable {
 	}
 
 	async #connect(): Promise<GatewayClient> {
-		const { GatewayClient } = await import('./http/gateway-client.ts')
+		const { GatewayClient } = await import('../http/gateway-client.ts')
 		return new GatewayClient(this.#settings)
 	}
 

@@ -1,4 +1,4 @@
-import type { RemoteTermError } from '../core/errors.ts'
+import type { RemoteTermError } from '../../core/errors.ts'
 
 /** How a pull went. `configVersion` is that of what is stored afterwards. */
 export type PullResult =

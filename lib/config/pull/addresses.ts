@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { invalid } from '../core/options.ts'
+import { invalid } from '../../core/options.ts'
 
 type Parsed = ReturnType<typeof ipaddr.parse>
 

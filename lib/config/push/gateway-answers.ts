@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { RemoteTermError, type ErrorCode, type ErrorIssue } from '../core/errors.ts'
-import { mask } from '../core/redact.ts'
-import type { PushOutcome, Verification } from './receiver-contract.ts'
+import { RemoteTermError, type ErrorCode, type ErrorIssue } from '../../core/errors.ts'
+import { mask } from '../../core/redact.ts'
+import type { PushOutcome, Verification } from '../receive/receiver-contract.ts'
 
 const count = z.int().min(0)
 

@@ -1,10 +1,10 @@
-import { sleep } from '../core/clock.ts'
-import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
-import { Emitter, type Listener } from '../core/events.ts'
-import { backoffDelay } from '../term/backoff.ts'
+import { sleep } from '../../core/clock.ts'
+import { asRemoteTermError, RemoteTermError } from '../../core/errors.ts'
+import { Emitter, type Listener } from '../../core/events.ts'
+import { backoffDelay } from '../../term/backoff.ts'
 import { isRefusal } from './gateway-answers.ts'
 import type { PusherSettings } from './pusher-options.ts'
-import type { PushOutcome, Verification } from './receiver-contract.ts'
+import type { PushOutcome, Verification } from '../receive/receiver-contract.ts'
 
 /** What made it certain that the gateway has the configuration: a push, or that it had it already. */
 export type Announced =

@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.ts'
-import type { ErrorIssue } from '../core/errors.ts'
-import { isName } from './names.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { ErrorIssue } from '../../core/errors.ts'
+import { isName } from '../names.ts'
 
 /** One thing that was refused. Nothing of its content: that may be large, and may be secret. */
 export interface FailureRecord {
@@ -61,6 +61,7 @@ const DAY = 86_400_000
 const MAX_RECORDS = 1_000
 const MAX_REASONS = 20
 const MAX_REASON = 500
+const MAX_NODE = 256
 
 /**
  * What was refused lately. A failure that repeats itself, as that of a broken item does with each pull, is one record
@@ -86,7 +87,7 @@ export class FailureLog {
 			service: isName(service) ? service : undefined,
 			requestType: isName(requestType) ? requestType : undefined,
 			version: typeof version === 'string' ? version.slice(0, 64) : undefined,
-			...{ source, node },
+			...{ source, node: node?.slice(0, MAX_NODE) },
 			reasons: reasons.slice(0, MAX_REASONS).map(reason => reason.slice(0, MAX_REASON)),
 		}
 		const key = JSON.stringify(Object.values(facts))

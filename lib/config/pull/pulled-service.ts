@@ -1,12 +1,12 @@
-import type { Clock } from '../core/clock.ts'
-import { RemoteTermError, type ErrorCode } from '../core/errors.ts'
-import type { Logger } from '../core/logger.ts'
-import type { Backoff } from '../term/backoff.ts'
-import type { PutInfo } from '../term/events.ts'
-import type { Health } from '../term/health.ts'
+import type { Clock } from '../../core/clock.ts'
+import { RemoteTermError, type ErrorCode } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Backoff } from '../../term/backoff.ts'
+import type { PutInfo } from '../../term/events.ts'
+import type { Health } from '../../term/health.ts'
 import { baseRevision, refuseLagging, type Stored } from './pull-order.ts'
 import type { PullReceiver } from './puller-options.ts'
-import type { ServiceConfig } from './push-config.ts'
+import type { ServiceConfig } from '../push-config.ts'
 import type { PullResult } from './puller-status.ts'
 import type { PullNode } from './pull-nodes.ts'
 import { PullSource, unmarked } from './pull-source.ts'
@@ -180,6 +180,7 @@ export class PulledService {
 			this.#again = false
 			if (this.#began !== undefined) this.#source.forced = false
 		}
+		if (!this.#again) this.#source.beginRound()
 		this.#source.over()
 		this.#finish(result)
 	}

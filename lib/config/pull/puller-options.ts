@@ -1,13 +1,13 @@
 import type { LookupFunction } from 'node:net'
-import { systemClock, type Clock } from '../core/clock.ts'
-import type { Fetcher } from '../core/fetcher.ts'
-import { consoleLogger, safeLogger, silentLogger, type Logger } from '../core/logger.ts'
-import { fraction, invalid, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
-import type { Backoff } from '../term/backoff.ts'
+import { systemClock, type Clock } from '../../core/clock.ts'
+import type { Fetcher } from '../../core/fetcher.ts'
+import { consoleLogger, safeLogger, silentLogger, type Logger } from '../../core/logger.ts'
+import { fraction, invalid, onlyKnownOptions, positive, positiveInteger } from '../../core/options.ts'
+import type { Backoff } from '../../term/backoff.ts'
 import { createOriginPolicy, type OriginPolicy } from './origin-policy.ts'
-import type { ConfigDb, ConfigItem } from './config-db.ts'
-import type { ServiceConfig } from './push-config.ts'
-import type { ReceivedConfig } from './receiver-contract.ts'
+import type { ConfigDb, ConfigItem } from '../config-db.ts'
+import type { ServiceConfig } from '../push-config.ts'
+import type { ReceivedConfig } from '../receive/receiver-contract.ts'
 
 const SECOND = 1000
 const MiB = 2 ** 20
@@ -55,7 +55,7 @@ export interface ConfigPullerOptions {
 	readonly recoverAfter?: number | undefined
 	/** Pulls under way at a time, of all services together. Default: 8. */
 	readonly maxParallel?: number | undefined
-	/** Services that are pulled. Registrations beyond that are not pulled, which is logged. Default: 10,000. */
+	/** Services that are pulled. Registrations beyond that wait for a free place, which is logged. Default: 10,000. */
 	readonly maxServices?: number | undefined
 	/** The largest document, as it travels. Default: 64 MiB. */
 	readonly maxBytes?: number | undefined

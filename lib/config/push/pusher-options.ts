@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici'
-import { systemClock, type Clock } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
-import { parseHttpUrl, refusedUrl } from '../core/http-url.ts'
-import { consoleLogger, safeLogger, silentLogger, type Logger } from '../core/logger.ts'
+import { systemClock, type Clock } from '../../core/clock.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { parseHttpUrl, refusedUrl } from '../../core/http-url.ts'
+import { consoleLogger, safeLogger, silentLogger, type Logger } from '../../core/logger.ts'
 import {
 	fraction,
 	invalid,
@@ -10,8 +10,8 @@ import {
 	onlyKnownOptions,
 	positive,
 	positiveInteger,
-} from '../core/options.ts'
-import type { Backoff } from '../term/backoff.ts'
+} from '../../core/options.ts'
+import type { Backoff } from '../../term/backoff.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND

@@ -1,5 +1,5 @@
-import { RemoteTermError } from '../core/errors.ts'
-import { describe } from '../core/options.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { describe } from '../../core/options.ts'
 
 /** What a node answers with. */
 export interface PulledDocument {

@@ -1,6 +1,6 @@
-import { reasonOf, untilAborted, type Clock } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
-import { TimeLimit } from '../core/time-limit.ts'
+import { reasonOf, untilAborted, type Clock } from '../../core/clock.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { TimeLimit } from '../../core/time-limit.ts'
 
 /**
  * The time that one pull has, from the moment when it is its turn, shared out among its attempts: none may use up what
@@ -10,6 +10,8 @@ export class PullLimit implements Disposable {
 	readonly #clock: Clock
 	readonly #deadline: number
 	readonly #limit: TimeLimit
+	/** One listener for all of them: more than ten are taken for a leak by Node. */
+	readonly #attempts = new Set<AbortController>()
 
 	constructor(clock: Clock, service: string, timeout: number, outer: AbortSignal) {
 		this.#clock = clock
@@ -22,6 +24,11 @@ export class PullLimit implements Disposable {
 				),
 			outer: [outer],
 		})
+		const { signal } = this
+		const onAbort = (): void => {
+			for (const attempt of this.#attempts) attempt.abort(reasonOf(signal))
+		}
+		if (!signal.aborted) signal.addEventListener('abort', onAbort, { once: true })
 	}
 
 	/** Aborted when the time is over, and when the pull is given up. */
@@ -36,9 +43,8 @@ export class PullLimit implements Disposable {
 	async attempt<T>(left: number, subject: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
 		const share = Math.max(0, this.#deadline - this.#clock.monotonic()) / Math.max(1, left)
 		const controller = new AbortController()
-		const onAbort = (): void => controller.abort(reasonOf(this.signal))
-		if (this.signal.aborted) onAbort()
-		this.signal.addEventListener('abort', onAbort, { once: true })
+		this.#attempts.add(controller)
+		if (this.signal.aborted) controller.abort(reasonOf(this.signal))
 		const timer = this.#clock.timer(share, () => {
 			const message = `${subject} did not answer within its share of the time, ${Math.round(share)} ms`
 			controller.abort(new RemoteTermError('FETCH_TIMEOUT', message))

@@ -1,4 +1,4 @@
-import { RemoteTermError } from '../core/errors.ts'
+import { RemoteTermError } from '../../core/errors.ts'
 
 interface Waiting {
 	readonly start: () => void

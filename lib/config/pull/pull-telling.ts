@@ -1,6 +1,6 @@
-import type { Emitter } from '../core/events.ts'
-import { publishableError } from '../term/publishable-error.ts'
-import { pullChannels } from './channels.ts'
+import type { Emitter } from '../../core/events.ts'
+import { publishableError } from '../../term/publishable-error.ts'
+import { pullChannels } from '../channels.ts'
 import type { PullEvents, PullResult } from './puller-status.ts'
 
 /** Tells how pulls go: the puller's listeners, and the diagnostics channels. */

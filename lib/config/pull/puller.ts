@@ -1,15 +1,15 @@
-import { RemoteTermError } from '../core/errors.ts'
-import { Emitter, type Listener } from '../core/events.ts'
-import { describe, invalid } from '../core/options.ts'
-import type { ItemRef } from './config-db.ts'
-import { HttpNodes } from './http/nodes.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import { Emitter, type Listener } from '../../core/events.ts'
+import { describe, invalid } from '../../core/options.ts'
+import type { ItemRef } from '../config-db.ts'
+import { HttpNodes } from '../http/nodes.ts'
 import type { OriginPolicy } from './origin-policy.ts'
 import { checkedOf, unmarked } from './pull-source.ts'
 import { PullRoster, type RosterEntry } from './pull-roster.ts'
 import { PullTelling } from './pull-telling.ts'
 import { parsePullerOptions, type ConfigPullerOptions, type PullerSettings } from './puller-options.ts'
 import type { PullEvents, PullResult, PullStatus, PullerStatus } from './puller-status.ts'
-import { serviceConfig, type ServiceConfig } from './push-config.ts'
+import { serviceConfig, type ServiceConfig } from '../push-config.ts'
 import { Turns } from './turns.ts'
 
 /**
@@ -158,7 +158,7 @@ export class ConfigPuller implements AsyncDisposable {
 			state: this.#state,
 			services: [...this.#roster.entries.values()].map(entry => this.#statusOf(entry)),
 			waiting: this.#turns.waiting,
-			notPulled: new Map(this.#roster.notPulled),
+			notPulled: this.#roster.notPulled,
 		}
 	}
 

@@ -1,6 +1,6 @@
-import type { RemoteTermError } from '../core/errors.ts'
+import type { RemoteTermError } from '../../core/errors.ts'
 import { reasonOf, type FailureLog } from './failures.ts'
-import { isName } from './names.ts'
+import { isName } from '../names.ts'
 
 /** What something that may be no push at all says of itself. */
 export const claimsOf = (
@@ -18,7 +18,10 @@ export const claimsOf = (
 	}
 }
 
-/** One record for each item that has a fault, and one for all that is wrong with the rest. */
+/** Of one push or pull, so that one that is all wrong does not drive everybody else's failures out of the log. */
+const MAX_ITEMS = 100
+
+/** One record for each item that has a fault, up to a bound, and one for all that is wrong with the rest. */
 export const recordRejection = (
 	failures: FailureLog,
 	{
@@ -40,15 +43,24 @@ export const recordRejection = (
 		const ofItem = first === 'items' && typeof index === 'number'
 		const at = ofItem ? index : undefined
 		const reason = reasonOf(ofItem ? { path: rest, message } : { path, message })
-		reasons.set(at, [...(reasons.get(at) ?? []), reason])
+		const known = reasons.get(at)
+		if (known === undefined) reasons.set(at, [reason])
+		else known.push(reason)
 	}
 	if (reasons.size === 0) {
 		failures.record({ service, source, node, reasons: [`${error.code}: ${error.message}`] })
 		return
 	}
-	for (const [index, found] of reasons) {
-		const item = index === undefined ? undefined : (items as readonly unknown[])[index]
+	const ofItems = [...reasons].flatMap(([index, found]) => (index === undefined ? [] : [{ index, found }]))
+	for (const { index, found } of ofItems.slice(0, MAX_ITEMS)) {
+		const item = (items as readonly unknown[])[index]
 		const { requestType, version } = (item ?? {}) as Readonly<Record<string, unknown>>
 		failures.record({ service, requestType, version, source, node, reasons: found })
 	}
+	const more = ofItems.length - MAX_ITEMS
+	const ofRest = [
+		...(reasons.get(undefined) ?? []),
+		...(more > 0 ? [`and faults in ${more} more items`] : []),
+	]
+	if (ofRest.length > 0) failures.record({ service, source, node, reasons: ofRest })
 }

@@ -1,10 +1,10 @@
-import { messageOf, RemoteTermError, type ErrorIssue } from '../core/errors.ts'
-import type { Schema } from '../core/standard-schema.ts'
-import type { ConfigItem } from './config-db.ts'
-import { isItemVersion, versionOrLowest } from './item-version.ts'
-import { isName, NAME_EXPECTED } from './names.ts'
-import { plainCopy } from './plain-data.ts'
-import { pushEnvelope, type PushEnvelope } from './push-config.ts'
+import { messageOf, RemoteTermError, type ErrorIssue } from '../../core/errors.ts'
+import type { Schema } from '../../core/standard-schema.ts'
+import type { ConfigItem } from '../config-db.ts'
+import { isItemVersion, versionOrLowest } from '../item-version.ts'
+import { isName, NAME_EXPECTED } from '../names.ts'
+import { plainCopy } from '../plain-data.ts'
+import { checkedEnvelope, pushEnvelope, type PushEnvelope } from '../push-config.ts'
 
 export interface PushLimits {
 	/** Items of one service. Default 10 000. */
@@ -115,11 +115,16 @@ const positionOf = ({ path }: ErrorIssue): number => {
 	return position < 0 ? ENVELOPE_ORDER.length : position
 }
 
+/** Nothing of what it says, which may be secret. */
+const kindOf = (value: unknown): string => {
+	if (value === undefined || value === null) return String(value)
+	return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+}
+
 /** All but the items, of which it looks only at whether they are a list of a length that is allowed. */
 const checkEnvelope = (config: unknown, limits: PushLimits, faults: Faults): PushEnvelope | undefined => {
 	if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-		const found = config === null ? 'null' : Array.isArray(config) ? 'an array' : `a ${typeof config}`
-		faults.add([], `expected an object with service, nodes, configVersion and items, got ${found}`)
+		faults.add([], `expected an object with service, nodes, configVersion and items, got ${kindOf(config)}`)
 		return undefined
 	}
 	const { items, ...rest } = config as { readonly items?: unknown }
@@ -132,7 +137,7 @@ const checkEnvelope = (config: unknown, limits: PushLimits, faults: Faults): Pus
 	if (tooMany) faults.add(['items'], `has ${items.length} items, more than ${limits.maxItems}`)
 	// A stand-in, since a list of a million needs not be walked through to be refused.
 	const standIn: unknown = Array.isArray(items) ? items.slice(0, 1) : items
-	const parsed = pushEnvelope.safeParse({ ...plain.copy, ...(items !== undefined && { items: standIn }) })
+	const parsed = checkedEnvelope.safeParse({ ...plain.copy, ...(items !== undefined && { items: standIn }) })
 	if (parsed.success) return parsed.data
 	for (const { path, message } of parsed.error.issues) {
 		faults.add(

@@ -1,6 +1,6 @@
-import { collect } from '../core/bytes.ts'
-import { reasonOf, type Clock } from '../core/clock.ts'
-import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
+import { collect } from '../../core/bytes.ts'
+import { reasonOf, type Clock } from '../../core/clock.ts'
+import { asRemoteTermError, RemoteTermError } from '../../core/errors.ts'
 import {
 	isNotModified,
 	isValue,
@@ -9,8 +9,9 @@ import {
 	type Fetcher,
 	type NotModified,
 	type Version,
-} from '../core/fetcher.ts'
-import type { ServiceRecord } from './config-db.ts'
+} from '../../core/fetcher.ts'
+import type { ServiceRecord } from '../config-db.ts'
+import { NodeOrder } from './node-order.ts'
 import { PullLimit } from './pull-limit.ts'
 import type { LateFetcher, PullNode } from './pull-nodes.ts'
 import { documentOf, versionOf, type PulledDocument } from './pulled-document.ts'
@@ -35,6 +36,8 @@ export interface PullSourceOptions {
 }
 
 const LONGEST_VERSION_ANSWER = 4096
+/** Of the nodes that failed, in an error. A service may have a thousand. */
+const NODES_SHOWN = 8
 
 /** A version of the service's own, by its version target; told apart from those by which nodes call their answers. */
 export const checkedMark = (version: string): Version => `v:${version}`
@@ -57,7 +60,7 @@ export class PullSource implements Fetcher {
 	/** When the answer of this pull was published, where its node has said so. */
 	publishedAt: number | undefined
 	readonly #options: PullSourceOptions
-	readonly #failedUntil = new Map<number, number>()
+	readonly #order: NodeOrder
 	#fresh: boolean
 	#turn: Disposable | undefined
 	#limit: PullLimit | undefined
@@ -66,7 +69,9 @@ export class PullSource implements Fetcher {
 	#doubted: string | undefined
 
 	constructor(options: PullSourceOptions) {
+		const { nodes, clock, recoverAfter } = options
 		this.#options = options
+		this.#order = new NodeOrder(nodes.length, clock, recoverAfter)
 		this.#fresh = options.fresh
 	}
 
@@ -145,12 +150,15 @@ export class PullSource implements Fetcher {
 
 	/** What the node that answered last sent is no document. Whether there is another one to be asked at once. */
 	turnAway(): boolean {
-		const { clock, nodes, recoverAfter } = this.#options
 		if (this.#answered === undefined) return false
-		const now = clock.monotonic()
-		this.#failedUntil.set(this.#answered, now + recoverAfter)
+		this.#order.failed(this.#answered, { inRound: true })
 		this.#answered = undefined
-		return nodes.some((_, index) => !this.#hasFailed(index, now))
+		return this.#order.hasWell
+	}
+
+	/** Whatever is asked from now on is asked by the schedule, or by hand, and not because a node was turned away. */
+	beginRound(): void {
+		this.#order.beginRound()
 	}
 
 	/** The pull is over, one way or another: it is somebody else's turn. */
@@ -196,8 +204,8 @@ export class PullSource implements Fetcher {
 		run: (node: PullNode, inner: FetchContext, index: number) => Promise<T>,
 		what: 'document' | 'version' = 'document',
 	): Promise<T> {
-		const { clock, nodes, recoverAfter, service } = this.#options
-		const order = this.#order().filter(index => nodes[index]![what] !== undefined)
+		const { nodes, service } = this.#options
+		const order = this.#order.places.filter(index => nodes[index]![what] !== undefined)
 		const errors = new Map<PullNode, RemoteTermError>()
 		for (const [place, index] of order.entries()) {
 			const node = nodes[index]!
@@ -207,7 +215,7 @@ export class PullSource implements Fetcher {
 					limit === undefined
 						? await run(node, context, index)
 						: await limit.attempt(left, node.label, signal => run(node, { ...context, signal }, index))
-				if (what === 'document') this.#failedUntil.delete(index)
+				if (what === 'document') this.#order.succeeded(index)
 				return result
 			} catch (error) {
 				if (context.signal.aborted) throw reasonOf(context.signal)
@@ -215,23 +223,10 @@ export class PullSource implements Fetcher {
 					node,
 					asRemoteTermError(error, 'FETCH_FAILED', message => `Cannot pull ${service}: ${message}`),
 				)
-				this.#failedUntil.set(index, clock.monotonic() + recoverAfter)
+				this.#order.failed(index, { inRound: what === 'document' })
 			}
 		}
 		throw allFailed(service, errors)
-	}
-
-	#order(): number[] {
-		const now = this.#options.clock.monotonic()
-		const all = [...this.#options.nodes.keys()]
-		return [
-			...all.filter(index => !this.#hasFailed(index, now)),
-			...all.filter(index => this.#hasFailed(index, now)),
-		]
-	}
-
-	#hasFailed(index: number, now: number): boolean {
-		return (this.#failedUntil.get(index) ?? -Infinity) > now
 	}
 }
 
@@ -286,14 +281,17 @@ const allFailed = (service: string, failures: ReadonlyMap<PullNode, RemoteTermEr
 	if (first === undefined)
 		return new RemoteTermError('FETCH_NOT_FOUND', `Expected ${service} to have a node that can be asked`)
 	if (errors.length === 1) return first
-	const list = [...failures]
+	const shown = [...failures]
+		.slice(0, NODES_SHOWN)
 		.map(([{ label }, { code, message }]) => `${label}: ${code} (${message})`)
 		.join('; ')
+	const more = errors.length - NODES_SHOWN
+	const list = more > 0 ? `${shown}; and ${more} more` : shown
 	const waits = errors.flatMap(({ retryAfter }) => (retryAfter === undefined ? [] : [retryAfter]))
 	return new RemoteTermError(first.code, `No node of ${service} answered: ${list}`, {
 		status: first.status,
 		// As long as one of them does not ask us to wait, there is no reason to.
 		retryAfter: waits.length === errors.length ? Math.min(...waits) : undefined,
-		cause: new AggregateError(errors, list),
+		cause: new AggregateError(errors.slice(0, NODES_SHOWN), list),
 	})
 }

@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { RemoteTermError } from '../core/errors.ts'
-import type { ConfigChange, ServiceRecord } from './config-db.ts'
-import { nodesOf, type HttpNodes } from './http/nodes.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { ConfigChange, ServiceRecord } from '../config-db.ts'
+import { nodesOf, type HttpNodes } from '../http/nodes.ts'
 import type { PullNode } from './pull-nodes.ts'
 import type { PullTelling } from './pull-telling.ts'
 import { PulledService } from './pulled-service.ts'
 import type { PullerSettings } from './puller-options.ts'
 import type { PullStatus } from './puller-status.ts'
-import type { ServiceConfig } from './push-config.ts'
+import type { ServiceConfig } from '../push-config.ts'
 import type { Turns } from './turns.ts'
 
 export interface RosterEntry {
@@ -25,9 +25,12 @@ export interface RosterCrew {
 /** Who is pulled: at most one entry for each service, which is one term and one timer. */
 export class PullRoster {
 	readonly entries = new Map<string, RosterEntry>()
-	readonly notPulled = new Map<string, RemoteTermError>()
+	/** Of what may not be pulled, why. */
+	readonly #refused = new Map<string, RemoteTermError>()
 	/** Not pulled any more by the operator's word, until a push or the operator says otherwise. */
 	readonly #withdrawn = new Set<string>()
+	/** Registered while all places were taken, the first to come first. Names of what the database holds. */
+	readonly #waiting = new Set<string>()
 	readonly #settings: PullerSettings
 	readonly #crew: RosterCrew
 	readonly #ending = new Set<Promise<void>>()
@@ -37,13 +40,31 @@ export class PullRoster {
 		this.#crew = crew
 	}
 
+	/** Registered and not pulled: what may not be, and what waits for a place. As many of each as are pulled at most. */
+	get notPulled(): Map<string, RemoteTermError> {
+		const { maxServices } = this.#settings
+		const all = new Map(this.#refused)
+		if (this.#waiting.size === 0) return all
+		const error = new RemoteTermError(
+			'INVALID_OPTION',
+			`Waits for a free place: there are ${maxServices} services already (maxServices)`,
+		)
+		for (const service of [...this.#waiting].slice(0, maxServices)) all.set(service, error)
+		return all
+	}
+
 	/** A service has changed in the database, whoever did it. */
 	change({ kind, record, service }: ConfigChange<ServiceConfig>): void {
 		if (kind === 'deleted') {
-			this.notPulled.delete(service)
+			this.#refused.delete(service)
 			this.#withdrawn.delete(service)
+			this.#waiting.delete(service)
 			this.drop(service)
-		} else if (kind === 'committed' && record !== undefined) this.register(record, record.source === 'push')
+			this.#fill()
+		} else if (kind === 'committed' && record !== undefined) {
+			this.register(record, record.source === 'push')
+			this.#fill()
+		}
 	}
 
 	/**
@@ -57,22 +78,27 @@ export class PullRoster {
 		if (entry?.by === 'operator') return
 		if (source === 'push') this.#withdrawn.delete(service)
 		else if (this.#withdrawn.has(service)) return
-		this.notPulled.delete(service)
+		this.#refused.delete(service)
+		if (entry === undefined && pull !== undefined && this.#isFull) this.#waiting.add(service)
+		else this.#waiting.delete(service)
 		if (pull === undefined) {
 			this.drop(service)
 			return
 		}
 		try {
 			policy.check(pull)
-			if (entry === undefined && this.entries.size >= maxServices)
-				throw new RemoteTermError(
-					'INVALID_OPTION',
-					`${service} is not pulled: there are ${maxServices} services already (maxServices)`,
-				)
 		} catch (error) {
+			this.#waiting.delete(service)
 			this.drop(service)
-			if (this.notPulled.size < maxServices) this.notPulled.set(service, error as RemoteTermError)
-			logger.warn(`${service} is registered to be pulled, and is not`, { service, error })
+			if (this.#refused.size < maxServices) this.#refused.set(service, error as RemoteTermError)
+			logger.warn(`${service} is registered to be pulled, and must not be`, { service, error })
+			return
+		}
+		if (this.#waiting.has(service)) {
+			logger.warn(`${service} is registered to be pulled, and waits for a free place`, {
+				service,
+				maxServices,
+			})
 			return
 		}
 		// What was refused may be right after this push.
@@ -83,8 +109,9 @@ export class PullRoster {
 
 	/** What the operator wants pulled. */
 	follow(service: ServiceConfig): void {
-		this.notPulled.delete(service.service)
+		this.#refused.delete(service.service)
 		this.#withdrawn.delete(service.service)
+		this.#waiting.delete(service.service)
 		this.replace(service, 'operator', { fresh: false, forced: false })
 	}
 
@@ -117,9 +144,12 @@ export class PullRoster {
 
 	/** What the operator does not want pulled any more. A pull of it that is just being stored does not bring it back. */
 	withdraw(service: string): boolean {
-		this.notPulled.delete(service)
+		this.#refused.delete(service)
+		const wasWaiting = this.#waiting.delete(service)
 		const wasThere = this.drop(service)
-		if (wasThere && this.#settings.db.service(service)?.pull !== undefined) this.#withdrawn.add(service)
+		if ((wasThere || wasWaiting) && this.#settings.db.service(service)?.pull !== undefined)
+			this.#withdrawn.add(service)
+		if (wasThere) this.#fill()
 		return wasThere
 	}
 
@@ -131,6 +161,20 @@ export class PullRoster {
 		const ending = entry.pulled.stop({ quietly: false }).finally(() => this.#ending.delete(ending))
 		this.#ending.add(ending)
 		return true
+	}
+
+	get #isFull(): boolean {
+		return this.entries.size >= this.#settings.maxServices
+	}
+
+	/** Gives the places that have become free to those who wait for one. */
+	#fill(): void {
+		for (const service of this.#waiting) {
+			if (this.#isFull) return
+			this.#waiting.delete(service)
+			const record = this.#settings.db.service(service)
+			if (record !== undefined) this.register(record, false)
+		}
 	}
 
 	/** Ends all of them at once, without a word; resolves when they have. */

@@ -1,8 +1,8 @@
-import { reasonOf } from '../core/clock.ts'
-import { RemoteTermError } from '../core/errors.ts'
-import type { ConfigDb, ConfigItem, ServiceRecord } from './config-db.ts'
-import { isDowngrade } from './item-version.ts'
-import type { ServiceConfig } from './push-config.ts'
+import { reasonOf } from '../../core/clock.ts'
+import { RemoteTermError } from '../../core/errors.ts'
+import type { ConfigDb, ConfigItem, ServiceRecord } from '../config-db.ts'
+import { isDowngrade } from '../item-version.ts'
+import type { ServiceConfig } from '../push-config.ts'
 import type { PushOutcome } from './receiver-contract.ts'
 
 /** A change that has been checked, as far as that is possible without knowing what is stored. */
@@ -39,6 +39,21 @@ export const unlessStored: Decide<unknown> = (record, { service, configVersion }
 /** Where other gateways write the same service all the time, somebody has to give in. */
 const MAX_DECISIONS = 8
 
+/** A push grows what all services hold together only up to a bound; those under way at the same time may overstep it a little. */
+const refuseGrowth = <Item extends ConfigItem>(
+	db: ConfigDb<Item, ServiceConfig>,
+	{ service, items }: Candidate<Item>,
+	maxItemsInAll: number,
+): void => {
+	const held = db.items(service).length
+	const inAll = db.size - held + items.length
+	if (items.length <= held || inAll <= maxItemsInAll) return
+	throw new RemoteTermError(
+		'DATABASE_FAILED',
+		`With service ${service} there would be ${inAll} items in all, and there may be ${maxItemsInAll} (maxItemsInAll)`,
+	)
+}
+
 /**
  * Decides and stores. Where another gateway was faster, the decision rests on what is no longer true: it is made again,
  * a bounded number of times. Not where the caller has said what its candidate rests on.
@@ -53,8 +68,13 @@ export const storeCandidate = async <Item extends ConfigItem>(
 	decide: Decide<Item>,
 	{
 		expectedRevision,
+		maxItemsInAll,
 		signal,
-	}: { readonly expectedRevision?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
+	}: {
+		readonly expectedRevision?: number | undefined
+		readonly maxItemsInAll: number
+		readonly signal?: AbortSignal | undefined
+	},
 ): Promise<PushOutcome> => {
 	for (let decisions = 1; ; decisions++) {
 		if (signal?.aborted) throw reasonOf(signal)
@@ -65,6 +85,7 @@ export const storeCandidate = async <Item extends ConfigItem>(
 			const { revision } = record
 			return { status: 'skipped', reason: 'version_matches', service, configVersion, revision }
 		}
+		refuseGrowth(db, candidate, maxItemsInAll)
 		try {
 			const { revision, added, changed, removed } = await db.commit({
 				...candidate,

@@ -1,18 +1,18 @@
-import { systemClock, untilAborted, type Clock } from '../core/clock.ts'
-import { asRemoteTermError, RemoteTermError } from '../core/errors.ts'
-import { Emitter, type Listener } from '../core/events.ts'
-import { consoleLogger, safeLogger } from '../core/logger.ts'
-import { invalid, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
-import type { Schema } from '../core/standard-schema.ts'
-import { TimeLimit } from '../core/time-limit.ts'
-import { publishableError } from '../term/publishable-error.ts'
-import { pushChannels, type PushMessage } from './channels.ts'
-import type { ConfigDb, ConfigItem } from './config-db.ts'
+import { systemClock, untilAborted, type Clock } from '../../core/clock.ts'
+import { asRemoteTermError, RemoteTermError } from '../../core/errors.ts'
+import { Emitter, type Listener } from '../../core/events.ts'
+import { consoleLogger, safeLogger } from '../../core/logger.ts'
+import { invalid, onlyKnownOptions, positive, positiveInteger } from '../../core/options.ts'
+import type { Schema } from '../../core/standard-schema.ts'
+import { TimeLimit } from '../../core/time-limit.ts'
+import { publishableError } from '../../term/publishable-error.ts'
+import { pushChannels, type PushMessage } from '../channels.ts'
+import type { ConfigDb, ConfigItem } from '../config-db.ts'
 import { storeCandidate, unlessStored, type CandidateFor, type Decide } from './decision.ts'
 import { FailureLog } from './failures.ts'
-import { funConfig, type FunConfig } from './fun-config.ts'
+import { funConfig, type FunConfig } from '../fun-config.ts'
 import { checkPush, type CheckedPush, type ItemPolicy } from './push-check.ts'
-import { toServiceConfig, type PushConfig, type ServiceConfig } from './push-config.ts'
+import { toServiceConfig, type PushConfig, type ServiceConfig } from '../push-config.ts'
 import {
 	RECEIVER_LIMITS,
 	type ConfigReceiverOptions,
@@ -256,7 +256,8 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 		})
 		const work = async (): Promise<PushOutcome> => {
 			const candidateFor = await this.#limited(check)
-			return storeCandidate(this.#db, claims.service!, candidateFor, decide, admission)
+			const { maxItemsInAll } = this.#limits
+			return storeCandidate(this.#db, claims.service!, candidateFor, decide, { ...admission, maxItemsInAll })
 		}
 		try {
 			// What has no name is refused by the check, and has no queue to wait in.

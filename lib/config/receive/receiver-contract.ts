@@ -1,11 +1,11 @@
-import type { Clock } from '../core/clock.ts'
-import type { Logger } from '../core/logger.ts'
-import type { Schema } from '../core/standard-schema.ts'
-import type { PushMessage } from './channels.ts'
-import type { ConfigDb, ConfigItem } from './config-db.ts'
-import type { FunConfig } from './fun-config.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Schema } from '../../core/standard-schema.ts'
+import type { PushMessage } from '../channels.ts'
+import type { ConfigDb, ConfigItem } from '../config-db.ts'
+import type { FunConfig } from '../fun-config.ts'
 import { PUSH_LIMITS, type ItemPolicy, type PushLimits } from './push-check.ts'
-import type { ServiceConfig } from './push-config.ts'
+import type { ServiceConfig } from '../push-config.ts'
 
 export interface ConfigReceiverOptions<Item extends ConfigItem = FunConfig> {
 	/** Where configurations are stored. Opened by its owner before the first push, and closed after `close()`. */
@@ -24,6 +24,8 @@ export interface ConfigReceiverOptions<Item extends ConfigItem = FunConfig> {
 }
 
 export interface ReceiverLimits extends PushLimits {
+	/** Items of all services together, beyond which no service may have more than it has. Default 1 000 000. */
+	readonly maxItemsInAll: number
 	/** Pushes of one service that may wait for the one under way. Default 64. */
 	readonly maxWaitingPerService: number
 	/** Pushes that may wait in all. Default 1 024. */
@@ -102,6 +104,7 @@ export interface ReceiverEvents {
 
 export const RECEIVER_LIMITS: ReceiverLimits = Object.freeze({
 	...PUSH_LIMITS,
+	maxItemsInAll: 1_000_000,
 	maxWaitingPerService: 64,
 	maxWaiting: 1_024,
 	maxFailures: 1_000,
