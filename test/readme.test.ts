@@ -16,8 +16,8 @@ import {
 	withOrigin,
 	type Sample,
 } from './support/samples.ts'
+import { PATIENCE } from './support/wait.ts'
 
-const LIMIT = 20_000
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const documents = ['README.md', ...(existsSync(join(root, 'docs')) ? readdirSync(join(root, 'docs')) : [])]
 	.filter(name => name.endsWith('.md'))
@@ -95,7 +95,7 @@ const run = (
 		const kill = (signal: NodeJS.Signals): void => {
 			if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, signal)
 		}
-		const deadline = setTimeout(kill, LIMIT, 'SIGKILL')
+		const deadline = setTimeout(kill, PATIENCE, 'SIGKILL')
 		let [stdout, stderr] = ['', '']
 		child.stdout.setEncoding('utf8').on('data', (text: string) => {
 			stdout += text
@@ -105,7 +105,7 @@ const run = (
 		child.on('error', reject).on('close', (code, signal) => {
 			clearTimeout(deadline)
 			const ended = stays && signal === 'SIGTERM'
-			if (signal === 'SIGKILL') reject(new Error(`Did not end within ${LIMIT} ms\n${stdout}${stderr}`))
+			if (signal === 'SIGKILL') reject(new Error(`Did not end within ${PATIENCE} ms\n${stdout}${stderr}`))
 			else resolve({ code: ended ? sample.directive.exitCode : code, stdout, stderr })
 		})
 	})

@@ -6,18 +6,11 @@ import type { RemoteTermError } from '../../lib/core/errors.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import type { Lifetime } from '../support/lifetime.ts'
-
-/** Far more than anything here takes on a busy machine; only what never happens takes so long. */
-const LIMIT = 15_000
+import { waitFor } from '../support/wait.ts'
 
 /** Waits, turn by turn, for a fact. */
-export const fact = async (what: string, holds: () => boolean): Promise<void> => {
-	const deadline = performance.now() + LIMIT
-	while (!holds()) {
-		if (performance.now() > deadline) throw new Error(`It never came about that ${what}`)
-		await new Promise(resolve => void setTimeout(resolve, 1))
-	}
-}
+export const fact = (what: string, holds: () => boolean): Promise<void> =>
+	waitFor(holds, () => `It never came about that ${what}`)
 
 /** A server whose answers are what the test says, chunk by chunk, with nothing in between that could join them. */
 export interface Script {

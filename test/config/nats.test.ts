@@ -11,15 +11,10 @@ import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { parseNatsOptions } from '../../lib/nats/options.ts'
 import type { Lifetime } from '../support/lifetime.ts'
-import {
-	natsTest,
-	startNatsCluster,
-	startNatsServer,
-	waitFor,
-	type NatsServer,
-} from '../support/nats-server.ts'
+import { natsTest, startNatsCluster, startNatsServer, type NatsServer } from '../support/nats-server.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
 import { closedPort } from '../support/serve.ts'
+import { waitFor } from '../support/wait.ts'
 
 const test = natsTest()
 

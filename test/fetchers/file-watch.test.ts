@@ -11,19 +11,12 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { FakeClock } from '../../lib/testing/index.ts'
 import { context } from '../support/context.ts'
 import { temporaryDirectory } from '../support/temporary.ts'
+import { waitFor } from '../support/wait.ts'
 
 const directory = async (t: ExecutionContext): Promise<string> => {
 	const { path, remove } = await temporaryDirectory()
 	t.teardown(remove)
 	return path
-}
-
-const until = async (fact: () => boolean): Promise<void> => {
-	const { signal } = context()
-	while (!fact()) {
-		signal.throwIfAborted()
-		await new Promise(resolve => setTimeout(resolve, 2))
-	}
 }
 
 /** Counts calls of onChange, and waits for the next one. */
@@ -40,7 +33,7 @@ const watch = (t: ExecutionContext, path: string, overrides: Partial<FetchContex
 		async notices(change: () => Promise<unknown>): Promise<void> {
 			const before = calls
 			await change()
-			await until(() => calls > before)
+			await waitFor(() => calls > before)
 		},
 	}
 }
@@ -141,7 +134,7 @@ test('what happens to other files of the directory is not reported', async t => 
 	await witness.notices(() => writeFile(join(path, 'other'), 'y'))
 	t.is(clock.pendingTimers, 0)
 	await writeFile(join(path, 'term'), 'y')
-	await until(() => clock.pendingTimers === 1)
+	await waitFor(() => clock.pendingTimers === 1)
 	t.is(watching.calls, 0)
 })
 
@@ -151,7 +144,7 @@ test('changes within 50 ms make one call, and constant ones do not put it off', 
 	const watching = watch(t, join(path, 'term'), { clock })
 	const witness = watch(t, join(path, 'term'))
 	await witness.notices(() => writeFile(join(path, 'term'), '1'))
-	await until(() => clock.pendingTimers === 1)
+	await waitFor(() => clock.pendingTimers === 1)
 	await clock.advance(30)
 	await witness.notices(() => writeFile(join(path, 'term'), '2'))
 	t.is(clock.nextTimerIn, 20)
@@ -168,7 +161,7 @@ test('ended while a change waits for its 50 ms, it leaves no timer', async t => 
 	const disposed = watch(t, join(path, 'term'), { clock })
 	const aborted = watch(t, join(path, 'term'), { clock, signal: aborting.signal })
 	await writeFile(join(path, 'term'), '1')
-	await until(() => clock.pendingTimers === 2)
+	await waitFor(() => clock.pendingTimers === 2)
 	disposed.disposable[Symbol.dispose]()
 	aborting.abort()
 	t.is(clock.pendingTimers, 0)

@@ -13,14 +13,9 @@ import { text } from '../../lib/codecs/text.ts'
 import { conforms } from '../support/conformance.ts'
 import { context } from '../support/context.ts'
 import { Span, type Lifetime } from '../support/lifetime.ts'
-import {
-	natsSerialTest,
-	natsTest,
-	startNatsCluster,
-	startNatsServer,
-	waitFor,
-} from '../support/nats-server.ts'
+import { natsSerialTest, natsTest, startNatsCluster, startNatsServer } from '../support/nats-server.ts'
 import { closedPort } from '../support/serve.ts'
+import { waitFor } from '../support/wait.ts'
 
 const test = natsTest()
 const serial = natsSerialTest()

@@ -8,6 +8,7 @@ import { context } from '../support/context.ts'
 import { asBody, textOf } from '../support/download.ts'
 import { serveS3, type Fault, type S3Server } from '../support/s3-server.ts'
 import { closedPort } from '../support/serve.ts'
+import { waitFor } from '../support/wait.ts'
 
 const KiB = 2 ** 10
 
@@ -27,11 +28,6 @@ const setup = async (
 	t.teardown(() => fetcher.close())
 	await fetcher.init(context())
 	return { server, fetcher }
-}
-
-/** Resolves as soon as the condition holds; the test's own limit ends the waiting otherwise. */
-const until = async (condition: () => boolean): Promise<void> => {
-	while (!condition()) await new Promise(resolve => setImmediate(resolve))
 }
 
 const failure = async (t: ExecutionContext, work: Promise<unknown>): Promise<RemoteTermError> => {
@@ -203,7 +199,7 @@ for (const kind of ['reset', 'short'] as const) {
 			server.fail({ kind, afterBytes: KiB })
 			const error = await failure(t, textOf(await fetcher.download(context())))
 			t.is(error.code, 'FETCH_FAILED')
-			await until(() => server.openSockets === 0)
+			await waitFor(() => server.openSockets === 0)
 		})
 	}
 }
@@ -212,7 +208,7 @@ test('silence before the answer is FETCH_TIMEOUT', async t => {
 	const { server, fetcher } = await setup(t, { requestTimeout: 50 })
 	server.fail({ kind: 'stall' })
 	await t.throwsAsync(fetcher.download(context()), { code: 'FETCH_TIMEOUT' })
-	await until(() => server.openSockets === 0)
+	await waitFor(() => server.openSockets === 0)
 })
 
 test('silence within the body is FETCH_TIMEOUT', async t => {
@@ -222,7 +218,7 @@ test('silence within the body is FETCH_TIMEOUT', async t => {
 	server.fail({ kind: 'stall', afterBytes: KiB })
 	const reading = fetcher.download(context()).then(textOf)
 	await t.throwsAsync(reading, { code: 'FETCH_TIMEOUT' })
-	await until(() => server.openSockets === 0)
+	await waitFor(() => server.openSockets === 0)
 })
 
 test('the signal ends the waiting for an answer, with its reason', async t => {
@@ -230,10 +226,10 @@ test('the signal ends the waiting for an answer, with its reason', async t => {
 	const controller = new AbortController()
 	server.fail({ kind: 'stall' })
 	const pending = fetcher.download(context({ signal: controller.signal }))
-	await until(() => server.requests.length === 1)
+	await waitFor(() => server.requests.length === 1)
 	controller.abort(new RemoteTermError('TIMEOUT', 'The refresh took too long'))
 	await t.throwsAsync(pending, { code: 'TIMEOUT', message: 'The refresh took too long' })
-	await until(() => server.openSockets === 0)
+	await waitFor(() => server.openSockets === 0)
 	await t.throwsAsync(fetcher.download(context({ signal: controller.signal })), { code: 'TIMEOUT' })
 	t.is(server.requests.length, 1, 'an aborted signal sends nothing')
 })
@@ -252,7 +248,7 @@ for (const checksummed of [false, true]) {
 		const pending = textOf(download)
 		controller.abort(new RemoteTermError('STOPPED', 'Enough'))
 		await t.throwsAsync(pending, { code: 'STOPPED', message: 'Enough' })
-		await until(() => server.openSockets === 0)
+		await waitFor(() => server.openSockets === 0)
 	})
 
 	test(`a ${which}body that is given up frees its connection`, async t => {
@@ -263,7 +259,7 @@ for (const checksummed of [false, true]) {
 		const cancelled = asBody(await fetcher.download(context()))
 		t.is(server.openSockets, 1)
 		await cancelled.cancel!()
-		await until(() => server.openSockets === 0)
+		await waitFor(() => server.openSockets === 0)
 		const stopped = asBody(await fetcher.download(context()))
 		let received = 0
 		for await (const chunk of stopped.body as AsyncIterable<Uint8Array>) {
@@ -271,7 +267,7 @@ for (const checksummed of [false, true]) {
 			break
 		}
 		t.true(received > 0)
-		await until(() => server.openSockets === 0)
+		await waitFor(() => server.openSockets === 0)
 	})
 }
 
@@ -317,7 +313,7 @@ for (const header of ['compress', 'gzip, br']) {
 		const { server, fetcher } = await setup(t)
 		server.put('terms', 'one.json', Buffer.alloc(4096 * KiB), { headers: { 'content-encoding': header } })
 		await t.throwsAsync(fetcher.download(context()), { code: 'INFLATE_FAILED' })
-		await until(() => server.openSockets === 0)
+		await waitFor(() => server.openSockets === 0)
 	})
 }
 
@@ -327,7 +323,7 @@ test('close() ends our own client’s connections, and leaves those of a given o
 	await textOf(await fetcher.download(context()))
 	t.is(server.openSockets, 1)
 	await fetcher.close()
-	await until(() => server.openSockets === 0)
+	await waitFor(() => server.openSockets === 0)
 
 	const { url: endpoint, credentials } = server
 	const client = new S3Client({ endpoint, credentials, region: 'eu-west-1', forcePathStyle: true })
@@ -338,7 +334,7 @@ test('close() ends our own client’s connections, and leaves those of a given o
 	await given.close()
 	t.is(server.openSockets, 1)
 	client.destroy()
-	await until(() => server.openSockets === 0)
+	await waitFor(() => server.openSockets === 0)
 })
 
 test('credentials that never come do not outlast the signal', async t => {
@@ -418,6 +414,6 @@ test('the signal is not left with listeners', async t => {
 		removeEventListener.apply(signal, args)
 	}
 	for (let round = 0; round < 3; round++) await textOf(await fetcher.download(context({ signal })))
-	await until(() => listeners === 0)
+	await waitFor(() => listeners === 0)
 	t.is(listeners, 0)
 })

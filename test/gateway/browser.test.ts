@@ -6,7 +6,7 @@ import { createGateway } from '../../lib/gateway/gateway.ts'
 import { browserTest, openPage, type Visit } from '../support/browser.ts'
 import { parseExposition } from '../support/exposition.ts'
 import { item, push, startGateway, TOKENS, tokens, type RunningGateway } from '../support/gateway.ts'
-import { waitFor } from '../support/nats-process.ts'
+import { waitFor } from '../support/wait.ts'
 import { serve } from '../support/serve.ts'
 
 const test = browserTest()

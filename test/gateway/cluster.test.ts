@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { startCommand, temporaryFolder } from '../support/command.ts'
 import { item } from '../support/gateway.ts'
-import { natsSerialTest, startNatsCluster, waitFor } from '../support/nats-server.ts'
+import { natsSerialTest, startNatsCluster } from '../support/nats-server.ts'
+import { waitFor } from '../support/wait.ts'
 
 const test = natsSerialTest()
 const TOKEN = 'token-of-three-gateways-0123456789'

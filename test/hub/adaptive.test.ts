@@ -5,7 +5,7 @@ import { ConfigReceiver, MemoryConfigDb } from '../../lib/config/index.ts'
 import { Adaptive, Gossip, Hub, PubSub } from '../../lib/hub/index.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { MemoryNetwork } from '../../lib/testing/index.ts'
-import { waitFor } from '../support/nats-server.ts'
+import { waitFor } from '../support/wait.ts'
 import { fleetOf } from './fleet.ts'
 
 test('it changes over above the one bound and below the other, and nothing is lost meanwhile', async t => {

@@ -5,7 +5,8 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { Hub } from '../../lib/hub/index.ts'
 import { NatsTransport } from '../../lib/transports/nats.ts'
 import { command } from '../support/command.ts'
-import { natsTest, startNatsServer, waitFor } from '../support/nats-server.ts'
+import { natsTest, startNatsServer } from '../support/nats-server.ts'
+import { waitFor } from '../support/wait.ts'
 import { serveS3 } from '../support/s3-server.ts'
 
 const test = natsTest()

@@ -3,7 +3,7 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { seededRandom, type Random } from '../../lib/core/random.ts'
 import type { Transport } from '../../lib/core/transport.ts'
 import { DataPublisher } from '../../lib/publisher/index.ts'
-import { waitFor } from '../support/nats-server.ts'
+import { waitFor } from '../support/wait.ts'
 import type { SetPublisher } from './cluster.ts'
 import { Follower, NumberSets, snapshotOf, update, type SetSnapshot, type SetUpdate } from './number-sets.ts'
 

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { temporaryDirectory } from './temporary.ts'
 import type { Lifetime } from './lifetime.ts'
+import { PATIENCE, waitFor } from './wait.ts'
 
 const found = spawnSync('nats-server', ['--version'], { encoding: 'utf8' })
 
@@ -25,8 +26,6 @@ export interface NatsServerOptions {
 	/** `verify`: clients must have a certificate, too. Default: false. */
 	readonly tls?: (Certificates & { readonly verify?: boolean }) | undefined
 }
-
-const STARTED_WITHIN = 30_000
 
 /** A real nats-server on loopback, on a port of its own. */
 export class NatsServer {
@@ -86,9 +85,9 @@ export class NatsServer {
 		// The file is there as soon as it listens.
 		while (!(await this.#readPort(child.pid!))) {
 			const waited = Number(process.hrtime.bigint() - startedAt) / 1e6
-			if (ended !== undefined || waited > STARTED_WITHIN) {
+			if (ended !== undefined || waited > PATIENCE) {
 				child.kill('SIGKILL')
-				throw new Error(`nats-server did not start (${ended ?? `${STARTED_WITHIN} ms`}):\n${this.#log}`)
+				throw new Error(`nats-server did not start (${ended ?? `${PATIENCE} ms`}):\n${this.#log}`)
 			}
 			await delay(5)
 		}
@@ -200,19 +199,6 @@ export const startNatsCluster = async (
 		() => `The cluster has no leader:\n${servers.map(({ log }) => log).join('\n---\n')}`,
 	)
 	return servers
-}
-
-/** Looks again and again until a fact holds. */
-export const waitFor = async (
-	holds: () => boolean | Promise<boolean>,
-	orSay: () => string = () => 'It never came true',
-	within = STARTED_WITHIN,
-): Promise<void> => {
-	const startedAt = process.hrtime.bigint()
-	while (!(await holds())) {
-		if (Number(process.hrtime.bigint() - startedAt) / 1e6 > within) throw new Error(orSay())
-		await delay(5)
-	}
 }
 
 export interface Certificates {

@@ -7,7 +7,7 @@ import {
 	BroadcastChannelTransport,
 	type BroadcastChannelTransportOptions,
 } from '../../lib/transports/broadcast-channel.ts'
-import { waitFor } from '../support/nats-server.ts'
+import { waitFor } from '../support/wait.ts'
 
 type Options = Omit<BroadcastChannelTransportOptions, 'logger'>
 
