@@ -113,5 +113,6 @@ const mean = (numbers: readonly number[]): number => numbers.reduce((a, b) => a 
 /** So many small fleets that chance evens out. */
 const fleetsOf = (nodes: number, name: string): number => {
 	if (name === REFERENCE) return nodes > 100 ? 1 : 3
-	return nodes >= MANY ? 1 : nodes >= 316 ? 2 : 5
+	if (nodes >= MANY || (nodes >= 1_000 && name === 'PubSub')) return 1
+	return nodes >= 316 ? 2 : 5
 }
