@@ -166,7 +166,7 @@ test('no node ever sends more than `recipients` messages in a round: meeting, te
 /** Takes part in nothing. */
 class Stuck implements SynchronizationStrategy {
 	readonly name = 'stuck'
-	readonly syncInterval = HOUR
+	readonly syncInterval: number = HOUR
 	init(_: HubPort): this {
 		return this
 	}

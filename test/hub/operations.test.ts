@@ -144,7 +144,7 @@ test('who comes later, and starts with what was returned from, returns as well, 
 	] as const) {
 		const late = await fleet.add(name)
 		await fleet.until(() => late.whoRuns('rates').length > 0)
-		late.term.version = undefined
+		Object.assign(late.term, { version: undefined })
 		late.attach(late.term)
 		await fleet.clock.advance(1_000)
 		late.term.hold('v2')
