@@ -1,13 +1,18 @@
 import type { FakeClock, MemoryNetwork } from '../../lib/testing/index.ts'
 import { ROUND } from './contestants.ts'
 
-/** What one change has cost until everybody knew it. */
-export interface Spread {
-	/** `undefined`: it did not come to that within the limit. */
-	readonly rounds: number | undefined
-	/** Until the last message of it, convergence included. */
+/** What went over the network. */
+export interface Traffic {
 	readonly messages: number
 	readonly bytes: number
+}
+
+/** One change, until everybody knew it and it had died down; with all that went around meanwhile. */
+export interface Spread extends Traffic {
+	/** `undefined`: it did not come to that within the limit. */
+	readonly rounds: number | undefined
+	/** For how many rounds it was watched. */
+	readonly watched: number
 	/** The most that one node has sent in one round, as measured. */
 	readonly perNodeAndRound: number
 	/** It was ended because there were so many. */
@@ -43,10 +48,12 @@ export const measureSpread = (fleet: Fleet, { limit = 200, after = 0 }: SpreadLi
 	// So that no two rounds of a node, which are one round apart, fall into one of ours.
 	clock.run(1)
 	let rounds: number | undefined
+	let watched = 0
 	let most = 0
 	let sent = sentByNode()
 	for (let round = 1; round <= limit + after && !isTooMuch(); round++) {
 		clock.run(ROUND)
+		watched = round
 		const now = sentByNode()
 		for (let index = 0; index < now.length; index++)
 			most = Math.max(most, (now[index] ?? 0) - (sent[index] ?? 0))
@@ -56,11 +63,21 @@ export const measureSpread = (fleet: Fleet, { limit = 200, after = 0 }: SpreadLi
 		if (rounds !== undefined && round >= rounds + after) break
 		if (round >= limit && rounds === undefined) break
 	}
+	return { rounds, watched, ...trafficSince(network, before), perNodeAndRound: most }
+}
+
+/** As long as that, with no change at all. */
+export const measureQuiet = (
+	{ clock, network }: Pick<Fleet, 'clock' | 'network'>,
+	watched: number,
+): Traffic => {
+	const before = network.counts
+	clock.run(1)
+	clock.run(watched * ROUND)
+	return trafficSince(network, before)
+}
+
+const trafficSince = (network: MemoryNetwork, before: MemoryNetwork['counts']): Traffic => {
 	const { sentBytes, sentMessages } = network.counts
-	return {
-		rounds,
-		messages: sentMessages - before.sentMessages,
-		bytes: sentBytes - before.sentBytes,
-		perNodeAndRound: most,
-	}
+	return { messages: sentMessages - before.sentMessages, bytes: sentBytes - before.sentBytes }
 }

@@ -3,7 +3,7 @@ import { seededRandom } from '../../lib/core/random.ts'
 import { Hub, type FleetTerm, type SynchronizationStrategy } from '../../lib/hub/index.ts'
 import { FakeClock, MemoryNetwork } from '../../lib/testing/index.ts'
 import { ROUND } from './contestants.ts'
-import { measureSpread, type Spread, type SpreadLimits } from './spread.ts'
+import { measureQuiet, measureSpread, type Spread, type SpreadLimits, type Traffic } from './spread.ts'
 
 export interface WorldOptions {
 	readonly nodes: number
@@ -91,11 +91,9 @@ export class World {
 		return version
 	}
 
-	/** What goes around while nothing changes: messages of all nodes, for each round. */
-	idle(rounds: number): number {
-		const before = this.network.counts.sentMessages
-		this.clock.run(rounds * ROUND)
-		return (this.network.counts.sentMessages - before) / rounds
+	/** What goes around while nothing changes, for as long as a spread was watched. */
+	quiet(rounds: number): Traffic {
+		return measureQuiet(this, rounds)
 	}
 
 	/** Nodes crash and come back, one after the other, while a change goes around. Rounds until all who are up know it. */

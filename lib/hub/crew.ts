@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
 import { invalid } from '../core/options.ts'
 import type { Random } from '../core/random.ts'
 import { directiveKey, type Directive } from './directive.ts'
@@ -11,6 +12,7 @@ import { DIRECTIVE_KINDS, rowKey, type RunState } from './rows.ts'
 export interface CrewSettings {
 	readonly clock: Clock
 	readonly random: Random
+	readonly logger: Logger
 	readonly obeyTimeout: number
 	readonly successResolution: number
 	readonly directives: Pick<Directives, 'get'>
@@ -46,7 +48,7 @@ export class Crew {
 		this.#terms.set(name, local)
 		for (const kind of DIRECTIVE_KINDS) {
 			const directive = directives.get(directiveKey({ kind, term: name }))
-			if (directive !== undefined) local.obey(directive, false)
+			if (directive !== undefined) local.obey(directive)
 		}
 	}
 
@@ -73,12 +75,18 @@ export class Crew {
 	}
 
 	obey(directive: Directive): void {
-		this.#terms.get(directive.term)?.obey(directive, true)
+		this.#terms.get(directive.term)?.obey(directive)
 	}
 
 	/** Ages change without an event. */
 	publish(): void {
-		for (const local of this.#terms.values()) local.publish()
+		for (const [name, local] of this.#terms) {
+			try {
+				local.publish()
+			} catch (error) {
+				this.#settings.logger.error(`${name} could not say how it is`, { error })
+			}
+		}
 	}
 
 	close(): void {

@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { DIRECTIVE_KINDS, MAX_VERSION, rowCount, rowName, type Answer, type DirectiveKind } from './rows.ts'
 
+/** How many rollbacks are remembered. */
+export const MAX_LEFT = 8
+
 /**
  * What the whole fleet is told to do with a term. One register for each kind and term: the latest directive replaces
  * the one before. Later is the higher `epoch`; of equal ones, that of the lexicographically lower author (SPEC §3.5).
@@ -15,6 +18,8 @@ export const directive = z.object({
 	at: z.number(),
 	/** `pin`: the version, `null` to let go. `rollback`: the version to return from. */
 	version: z.string().max(MAX_VERSION).nullish(),
+	/** `rollback`: the versions that were returned from before, the latest first. Nobody is to hold these either. */
+	left: z.array(z.string().max(MAX_VERSION)).max(MAX_LEFT).optional(),
 	/** `refresh`: over how many milliseconds the nodes spread themselves. */
 	window: z.number().nonnegative().optional(),
 	/** For how long after `at` it is obeyed, in milliseconds. Without: until it is replaced. */
@@ -38,3 +43,7 @@ export const answersDirective = (answer: Answer | undefined, to: DirectiveStamp)
 /** Whether it is still to be obeyed. Clocks differ; so does, by as much, when nodes stop obeying it. */
 export const isLive = ({ at, lifetime }: Directive, now: number): boolean =>
 	lifetime === undefined || now <= at + lifetime
+
+/** The versions that a rollback wants nobody to hold. */
+export const leftBy = ({ left = [], version }: Directive): Set<string> =>
+	new Set(typeof version === 'string' ? [version, ...left] : left)

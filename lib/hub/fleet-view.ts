@@ -1,5 +1,5 @@
 import type { Peer } from '../core/transport.ts'
-import { isLive, type Directive } from './directive.ts'
+import { leftBy } from './directive.ts'
 import type { Publications } from './publications.ts'
 import type { Registry } from './registry.ts'
 import { readRowKey, rowKey, RUN_KINDS, type Reason, type RunKind, type RunState } from './rows.ts'
@@ -124,7 +124,7 @@ export class FleetView {
 
 	/** The version that the fleet is told to hold. */
 	pinOf(term: string): string | undefined {
-		return this.#directive('pin', term)?.version ?? undefined
+		return this.#registry.directives.get(`pin/${term}`)?.version ?? undefined
 	}
 
 	drift(name?: string): Drift[] {
@@ -141,8 +141,10 @@ export class FleetView {
 	targetOf(kind: RunKind, name: string): string | undefined {
 		const pinned = kind === 'term' ? this.pinOf(name) : undefined
 		if (pinned !== undefined) return pinned
-		const left = kind === 'term' ? this.#directive('rollback', name)?.version : undefined
-		const order = this.#publications.of(rowKey(kind, name)).filter(([version]) => version !== left)
+		// It is obeyed for an hour; that nobody wanted these versions stays true.
+		const rollback = kind === 'term' ? this.#registry.directives.get(`rollback/${name}`) : undefined
+		const left = rollback === undefined ? new Set<string>() : leftBy(rollback)
+		const order = this.#publications.of(rowKey(kind, name)).filter(([version]) => !left.has(version))
 		return order.at(-1)?.[0]
 	}
 
@@ -167,11 +169,6 @@ export class FleetView {
 					reason: reason && { code: reason.code, message: reason.message },
 				}
 			})
-	}
-
-	#directive(kind: 'pin' | 'rollback', term: string): Directive | undefined {
-		const directive = this.#registry.directives.get(`${kind}/${term}`)
-		return directive !== undefined && isLive(directive, this.#now()) ? directive : undefined
 	}
 }
 

@@ -4,7 +4,7 @@ import { Emitter } from '../core/events.ts'
 import { invalid, notNegative } from '../core/options.ts'
 import { Crew } from './crew.ts'
 import { Conversation } from './conversation.ts'
-import { directiveKey, type Directive } from './directive.ts'
+import { directiveKey, leftBy, MAX_LEFT, type Directive } from './directive.ts'
 import type { FleetServices, FleetTerm } from './fleet-term.ts'
 import { FleetView, type Drift, type FleetNode, type FleetRun, type FleetTermSummary } from './fleet-view.ts'
 import { FleetOperation } from './operation.ts'
@@ -21,6 +21,7 @@ export type FleetChange =
 	| { readonly kind: 'directive'; readonly directive: Directive }
 
 const REFRESH_WINDOW = 10_000
+const SECOND = 1_000
 const MINUTE = 60_000
 
 /**
@@ -55,6 +56,8 @@ export class Hub implements AsyncDisposable {
 	#phase: 'idle' | 'started' | 'stopped' = 'idle'
 	#stopping: Promise<void> | undefined
 	#checking: Timer | undefined
+	/** When somebody last came up, ourselves included, by the monotonic clock. */
+	#lastUpAt = -Infinity
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: HubOptions) {
@@ -77,14 +80,17 @@ export class Hub implements AsyncDisposable {
 			changed: change => this.#changed(change),
 		})
 		this.#crew = new Crew({
-			...{ clock, random, obeyTimeout, successResolution },
+			...{ clock, logger, random, obeyTimeout, successResolution },
 			directives: this.#registry.directives,
 			publish: (key, state, isNews) => {
 				if (this.#registry.set(key, state) && isNews) this.#conversation.tellSoon()
 			},
 		})
 		this.#conversation = new Conversation(this.#settings, this.#registry, {
-			nodeUp: ({ name, boot }) => this.#events.emit('change', { kind: 'node-up', node: name, boot }),
+			nodeUp: ({ name, boot }) => {
+				this.#lastUpAt = clock.monotonic()
+				this.#events.emit('change', { kind: 'node-up', node: name, boot })
+			},
 			nodeDown: ({ name, boot }) => {
 				this.#events.emit('change', { kind: 'node-down', node: name, boot })
 				this.#checkSoon()
@@ -104,6 +110,7 @@ export class Hub implements AsyncDisposable {
 	async start(): Promise<this> {
 		if (this.#phase === 'stopped') throw new RemoteTermError('STOPPED', 'The hub is stopped')
 		if (this.#phase === 'idle') {
+			this.#lastUpAt = this.#settings.clock.monotonic()
 			this.#conversation.open()
 			this.#phase = 'started'
 		}
@@ -209,20 +216,22 @@ export class Hub implements AsyncDisposable {
 		const summary = this.#view.terms().find(one => one.kind === 'term' && one.name === term)
 		const version = from ?? summary?.versions.find(one => one.version !== undefined)?.version
 		if (version === undefined) throw invalid('from', 'a version, since no node holds any', from)
-		return this.#direct('rollback', term, { version, lifetime: 60 * MINUTE })
+		const last = this.#registry.directives.get(directiveKey({ kind: 'rollback', term }))
+		const left = last === undefined ? [] : [...leftBy(last)].filter(one => one !== version)
+		return this.#direct('rollback', term, { version, left: left.slice(0, MAX_LEFT), lifetime: 60 * MINUTE })
 	}
 
 	#direct(
 		kind: DirectiveKind,
 		term: string,
-		what: Pick<Directive, 'version' | 'window' | 'lifetime'>,
+		what: Pick<Directive, 'version' | 'left' | 'window' | 'lifetime'>,
 	): FleetOperation {
 		this.#expectAlive()
 		if (this.#phase === 'idle')
 			throw new RemoteTermError('NOT_STARTED', 'Expected the hub to be started first')
 		if (typeof term !== 'string' || term === '' || term.length > 256)
 			throw invalid('term', 'a name of 1 to 256 characters', term)
-		const { clock, maxDirectives, transport } = this.#settings
+		const { clock, logger, maxDirectives, transport } = this.#settings
 		const key = directiveKey({ kind, term })
 		const { directives } = this.#registry
 		if (!directives.hasRoomFor(key))
@@ -234,12 +243,21 @@ export class Hub implements AsyncDisposable {
 		this.#registry.author(directive)
 		this.#conversation.tell([directive])
 		return new FleetOperation(directive, {
-			...{ clock, life: this.#life.signal },
+			...{ clock, logger, life: this.#life.signal },
+			strangersFor: beganAt => this.#strangersFor(beganAt),
 			runs: () => this.#view.whoRuns(term, 'term'),
 			latest: () => directives.get(key),
 			follow: operation => this.#operations.add(operation),
 			unfollow: operation => this.#operations.delete(operation),
 		})
+	}
+
+	/** For how long more somebody may be up of whom it is not known yet what it runs. */
+	#strangersFor(beganAt: number): number {
+		const { clock, joinDebounce } = this.#settings
+		const { members } = this.#conversation
+		if (members.size > 0 && this.#registry.others >= members.size) return 0
+		return Math.min(beganAt, this.#lastUpAt) + 4 * joinDebounce + SECOND - clock.monotonic()
 	}
 
 	#changed(change: RegistryChange): void {

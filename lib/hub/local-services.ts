@@ -13,7 +13,12 @@ export class LocalServices {
 		this.#source = source
 		this.#publish = publish
 		this.#watch = source.watch(() => this.#read())
-		this.#read()
+		try {
+			this.#read()
+		} catch (error) {
+			this.close()
+			throw error
+		}
 	}
 
 	/** Its services are gone from here. */

@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
 import type { Random } from '../core/random.ts'
-import { answersDirective, isLive, type Directive } from './directive.ts'
+import { answersDirective, isLive, leftBy, type Directive } from './directive.ts'
 import type { FleetOutcome, FleetTerm } from './fleet-term.ts'
 import { MAX_VERSION, type Answer, type DirectiveKind, type RunState } from './rows.ts'
 import { advance, clip, NO_TRACK, reasonOf, stateOf, type Track } from './run-state.ts'
@@ -9,6 +10,7 @@ import { advance, clip, NO_TRACK, reasonOf, stateOf, type Track } from './run-st
 export interface LocalTermSettings {
 	readonly clock: Clock
 	readonly random: Random
+	readonly logger: Logger
 	/** How long a directive may take here, in milliseconds. */
 	readonly obeyTimeout: number
 	/** By how much the last success moves on before others are told, in milliseconds. */
@@ -27,11 +29,14 @@ export class LocalTerm {
 	readonly #latest = new Map<DirectiveKind, Directive>()
 	readonly #answers: { [Kind in DirectiveKind]?: Answer } = {}
 	readonly #listeners: ReadonlyArray<() => void>
-	readonly #life = new AbortController()
 	#track: Track = NO_TRACK
 	#published: RunState | undefined
 	#tail = Promise.resolve()
+	/** Until the moment of a refresh has come. */
 	#timer: Timer | undefined
+	/** Of what is being carried out. */
+	#limit: Timer | undefined
+	#isClosed = false
 
 	constructor(term: FleetTerm, settings: LocalTermSettings) {
 		this.term = term
@@ -39,12 +44,17 @@ export class LocalTerm {
 		this.#listeners = (['updated', 'unchanged', 'failed', 'status'] as const).map(event =>
 			term.on(event, () => this.#changed(event === 'updated')),
 		)
-		this.publish()
+		try {
+			this.publish()
+		} catch (error) {
+			this.close()
+			throw error
+		}
 	}
 
 	/** Says how it is, where that is not what was said last. */
 	publish(): void {
-		if (this.#life.signal.aborted) return
+		if (this.#isClosed) return
 		const { clock, publish, successResolution } = this.#settings
 		const health = this.term.health()
 		this.#track = advance(this.#track, health.version, clock.now())
@@ -57,11 +67,9 @@ export class LocalTerm {
 		publish(state, isNews)
 	}
 
-	/** @param isNew Whether it was given while the term was here: who comes later need not refresh. */
-	obey(directive: Directive, isNew: boolean): void {
+	obey(directive: Directive): void {
 		const { clock, random } = this.#settings
 		const { kind, window = 0 } = directive
-		if (kind === 'refresh' && !isNew) return
 		if (!isLive(directive, clock.now())) return
 		this.#latest.set(kind, directive)
 		if (kind !== 'refresh') return this.#enqueue(directive)
@@ -72,23 +80,50 @@ export class LocalTerm {
 	close(): void {
 		for (const remove of this.#listeners) remove()
 		this.#timer?.[Symbol.dispose]()
-		this.#life.abort()
+		this.#limit?.[Symbol.dispose]()
+		this.#isClosed = true
 	}
 
 	#changed(isUpdate: boolean): void {
 		this.publish()
-		const pin = this.#latest.get('pin')
-		// It was not to be had then; now the term has moved on.
-		if (isUpdate && pin !== undefined && this.#answers.pin?.outcome === 'refused') this.#enqueue(pin)
+		if (isUpdate)
+			for (const directive of this.#latest.values()) if (this.#isDue(directive)) this.#enqueue(directive)
+	}
+
+	/** The term has moved on: what was answered before may be another thing now. */
+	#isDue(directive: Directive): boolean {
+		const { kind } = directive
+		const answer = this.#answers[kind]
+		switch (kind) {
+			case 'pin':
+				// It was not to be had then.
+				return answer?.outcome === 'refused'
+			case 'refresh':
+				return answer?.reason?.code === 'NOT_STARTED'
+			case 'rollback': {
+				// Whoever has come later brings what the others have returned from.
+				const { pinnedVersion, version } = this.term.health()
+				const isBack = version !== undefined && version !== pinnedVersion && leftBy(directive).has(version)
+				if (!isBack || !isLive(directive, this.#settings.clock.now())) return false
+				delete this.#answers.rollback
+				return true
+			}
+		}
 	}
 
 	#enqueue(directive: Directive): void {
-		this.#tail = this.#tail.then(() => this.#carryOut(directive))
+		this.#tail = this.#tail
+			.then(() => this.#carryOut(directive))
+			.catch((error: unknown) =>
+				this.#settings.logger.error(`A ${directive.kind} of ${this.term.name} could not be answered`, {
+					error,
+				}),
+			)
 	}
 
 	async #carryOut(directive: Directive): Promise<void> {
 		const { kind } = directive
-		const isDone = (): boolean => this.#life.signal.aborted || this.#latest.get(kind) !== directive
+		const isDone = (): boolean => this.#isClosed || this.#latest.get(kind) !== directive
 		const answer = this.#answers[kind]
 		if (isDone() || (answersDirective(answer, directive) && answer?.outcome === 'applied')) return
 		const outcome = await this.#within(() => this.#act(directive))
@@ -105,8 +140,9 @@ export class LocalTerm {
 	}
 
 	/** What is so already is applied, without another word to the term. */
-	async #act({ kind, version }: Directive): Promise<FleetOutcome> {
+	async #act(directive: Directive): Promise<FleetOutcome> {
 		const { term } = this
+		const { kind, version } = directive
 		const { pinnedVersion, version: held } = term.health()
 		const nothingToDo: FleetOutcome = { status: 'unchanged', version: held }
 		switch (kind) {
@@ -120,9 +156,16 @@ export class LocalTerm {
 				if (pinnedVersion === version && held === version) return nothingToDo
 				return (await term.pin?.(version)) ?? this.#cannot('pin')
 			case 'rollback':
-				if (held !== version) return nothingToDo
-				return (await term.rollback?.()) ?? this.#cannot('rollback')
+				return this.#rollBack(leftBy(directive), nothingToDo)
 		}
+	}
+
+	/** One version after the other, until it is none of these: who has missed a rollback has more than one to go. */
+	async #rollBack(left: Set<string>, nothingToDo: FleetOutcome): Promise<FleetOutcome> {
+		let outcome = nothingToDo
+		while (outcome.error === undefined && outcome.version !== undefined && left.delete(outcome.version))
+			outcome = (await this.term.rollback?.()) ?? this.#cannot('rollback')
+		return outcome
 	}
 
 	#cannot(what: string): FleetOutcome {
@@ -136,29 +179,27 @@ export class LocalTerm {
 		const { clock, obeyTimeout } = this.#settings
 		const { name } = this.term
 		const failed = (error: RemoteTermError): FleetOutcome => ({
-			status: 'failed',
-			version: this.term.health().version,
-			error,
+			...{ status: 'failed', version: this.#track.version, error },
 		})
 		return new Promise(resolve => {
-			const timer = clock.timer(
+			const limit = clock.timer(
 				obeyTimeout,
-				() => resolve(failed(new RemoteTermError('TIMEOUT', `${name} took longer than ${obeyTimeout} ms`))),
+				() => end(failed(new RemoteTermError('TIMEOUT', `${name} took longer than ${obeyTimeout} ms`))),
 				{ background: true },
 			)
-			this.#life.signal.addEventListener('abort', () => timer[Symbol.dispose](), { once: true })
-			act()
-				.catch((error: unknown) =>
-					failed(
-						error instanceof RemoteTermError
-							? error
-							: new RemoteTermError('SETUP_FAILED', `${name} threw: ${messageOf(error)}`),
-					),
-				)
-				.then(outcome => {
-					timer[Symbol.dispose]()
-					resolve(outcome)
-				}, resolve)
+			const end = (outcome: FleetOutcome): void => {
+				limit[Symbol.dispose]()
+				resolve(outcome)
+			}
+			this.#limit = limit
+			act().then(end, (error: unknown) => {
+				const threw = (): RemoteTermError =>
+					new RemoteTermError('SETUP_FAILED', `${name} threw: ${messageOf(error)}`, {
+						cause: error,
+						term: name,
+					})
+				end(failed(error instanceof RemoteTermError ? error : threw()))
+			})
 		})
 	}
 }

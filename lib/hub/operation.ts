@@ -1,4 +1,6 @@
-import { reasonOf, type Clock } from '../core/clock.ts'
+import { reasonOf, type Clock, type Timer } from '../core/clock.ts'
+import { Emitter } from '../core/events.ts'
+import type { Logger } from '../core/logger.ts'
 import { positive } from '../core/options.ts'
 import { answersDirective, compareDirectives, type Directive } from './directive.ts'
 import type { FleetRun } from './fleet-view.ts'
@@ -25,9 +27,15 @@ export interface Settled {
 /** What an operation needs of its hub. */
 export interface OperationPlace {
 	readonly clock: Clock
+	readonly logger: Logger
 	readonly runs: () => readonly FleetRun[]
 	/** The directive in the register now. */
 	readonly latest: () => Directive | undefined
+	/**
+	 * For how many milliseconds more some of those that are up may turn out to run the term, for an operation that began
+	 * at this moment of the monotonic clock.
+	 */
+	readonly strangersFor: (beganAt: number) => number
 	/** Aborted when the hub stops. */
 	readonly life: AbortSignal
 	/** From now on, or no longer, told when something has changed. */
@@ -39,11 +47,14 @@ export interface OperationPlace {
 export class FleetOperation {
 	readonly directive: Directive
 	readonly #place: OperationPlace
-	readonly #checks = new Set<() => void>()
+	readonly #beganAt: number
+	readonly #events: Emitter<{ change: undefined }>
 
 	constructor(directive: Directive, place: OperationPlace) {
 		this.directive = directive
 		this.#place = place
+		this.#beganAt = place.clock.monotonic()
+		this.#events = new Emitter(place.logger)
 	}
 
 	/** So far. */
@@ -57,7 +68,10 @@ export class FleetOperation {
 		})
 	}
 
-	/** Called for each answer as it comes in, those that are there already included. Returns what ends that. */
+	/**
+	 * Called for each answer as it comes in, those that are there already included. What it throws is logged. Returns
+	 * what ends that.
+	 */
 	onAnswer(listener: (answer: FleetAnswer) => void): () => void {
 		const told = new Set<string>()
 		const tell = (): void => {
@@ -65,9 +79,11 @@ export class FleetOperation {
 				const key = `${answer.node}#${answer.boot} ${answer.outcome}`
 				if (told.has(key)) continue
 				told.add(key)
-				listener(answer)
+				guarded.emit('answer', answer)
 			}
 		}
+		const guarded = new Emitter<{ answer: FleetAnswer }>(this.#place.logger)
+		guarded.on('answer', listener)
 		const unfollow = this.#follow(tell)
 		tell()
 		return unfollow
@@ -93,6 +109,10 @@ export class FleetOperation {
 	 * Resolves as soon as every node that runs the term and is up has answered, or a later directive has taken its place;
 	 * after `timeout` milliseconds (default: 30 s, and the window of a refresh) with those that are silent.
 	 *
+	 * Of a node that has come up a moment ago it is not known yet what it runs. It is waited for until it has said so, but
+	 * no longer than four times `joinDebounce` and a second (3 s) from the beginning of the operation: whoever has
+	 * nothing to say runs nothing. A hub that has just started waits as long for somebody to come up at all.
+	 *
 	 * @throws `STOPPED` where `signal` is aborted, or the hub stops, first.
 	 */
 	settled(
@@ -105,6 +125,7 @@ export class FleetOperation {
 			const signals = signal === undefined ? [life] : [life, signal]
 			const end = (): void => {
 				timer[Symbol.dispose]()
+				patience?.[Symbol.dispose]()
 				unfollow()
 				for (const one of signals) one.removeEventListener('abort', abort)
 			}
@@ -117,10 +138,16 @@ export class FleetOperation {
 				reject(reasonOf(signals.find(({ aborted }) => aborted)!))
 			}
 			const timer = clock.timer(timeout, finish)
+			let patience: Timer | undefined
 			let unfollow = (): void => {}
 			const check = (): void => {
 				const { silent, superseded } = this.state
-				if (silent.length === 0 || superseded) finish()
+				if (superseded) return finish()
+				if (silent.length > 0) return
+				const wait = this.#place.strangersFor(this.#beganAt)
+				if (wait <= 0) return finish()
+				patience?.[Symbol.dispose]()
+				patience = clock.timer(wait, check)
 			}
 			for (const one of signals) one.addEventListener('abort', abort)
 			if (signals.some(({ aborted }) => aborted)) return abort()
@@ -131,15 +158,15 @@ export class FleetOperation {
 
 	/** @internal The hub says that something has changed. */
 	check(): void {
-		for (const check of [...this.#checks]) check()
+		this.#events.emit('change', undefined)
 	}
 
 	#follow(check: () => void): () => void {
-		this.#checks.add(check)
+		const remove = this.#events.on('change', check)
 		this.#place.follow(this)
 		return () => {
-			this.#checks.delete(check)
-			if (this.#checks.size === 0) this.#place.unfollow(this)
+			remove()
+			if (!this.#events.has('change')) this.#place.unfollow(this)
 		}
 	}
 }

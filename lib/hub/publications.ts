@@ -23,10 +23,9 @@ export class Publications {
 		}
 		for (const [one, at] of past) noteFirst(seen, one, at)
 		if (version !== undefined && since !== undefined) noteFirst(seen, version, since)
-		if (seen.size > MAX_VERSIONS) {
-			const [[earliest]] = sorted(seen) as [[string, number]]
+		// A row may bring several.
+		for (const [earliest] of sorted(seen).slice(0, Math.max(0, seen.size - MAX_VERSIONS)))
 			seen.delete(earliest)
-		}
 	}
 
 	/** The earliest first, each with when it was first put in place anywhere. */

@@ -58,8 +58,13 @@ export class Registry {
 		yield* this.#records.values()
 	}
 
+	/** Of how many others something is known. */
+	get others(): number {
+		return this.#records.size
+	}
+
 	get size(): number {
-		return this.#records.size + (this.#wasPopulated ? 1 : 0)
+		return this.others + (this.#wasPopulated ? 1 : 0)
 	}
 
 	/** What this node runs; without a state: no longer. Returns false where nothing has changed. */

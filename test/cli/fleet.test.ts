@@ -1,6 +1,11 @@
 import test from 'ava'
 import { fleetText } from '../../lib/cli/fleet-text.ts'
-import { runInside } from '../support/command.ts'
+import { silentLogger } from '../../lib/core/logger.ts'
+import { Hub } from '../../lib/hub/index.ts'
+import { NatsTransport } from '../../lib/transports/nats.ts'
+import { ToyTerm } from '../hub/fleet.ts'
+import { runInside, startCommand } from '../support/command.ts'
+import { natsTest, startNatsServer } from '../support/nats-server.ts'
 
 const at = '2026-01-01T00:00:00.000Z'
 const now = Date.parse(at)
@@ -52,4 +57,71 @@ test('what cannot be an address, and a server that is not there, are told, witho
 	t.is(away.code, 1)
 	t.regex(away.err, /TRANSPORT_FAILED/)
 	t.false(away.err.includes('secret-token'))
+})
+
+interface Shown {
+	readonly nodes: ReadonlyArray<{
+		readonly name: string
+		readonly runs: ReadonlyArray<{ readonly version: string; readonly status: string }>
+	}>
+	readonly drift: ReadonlyArray<{ readonly node: string; readonly target: string }>
+}
+
+natsTest()('--watch shows the fleet again at each change, until it is told to end', async t => {
+	t.timeout(120_000)
+	const { address } = await startNatsServer(t)
+	const terms = new Map<string, ToyTerm>()
+	const hubs = new Map<string, Hub>()
+	for (const name of ['web-1', 'web-2']) {
+		const transport = await NatsTransport.connect({ name, servers: address, logger: silentLogger })
+		const hub = await new Hub({ transport, logger: silentLogger }).start()
+		t.teardown(async () => {
+			await hub.stop()
+			await transport.close()
+		})
+		const term = new ToyTerm('rates', 'v1')
+		hub.attach(term)
+		terms.set(name, term)
+		hubs.set(name, hub)
+	}
+	const documents = startCommand(t, ['fleet', '--nats', `nats://${address}`, '--watch', '--json'])
+	const table = startCommand(t, ['fleet', '--nats', `nats://${address}`, '--watch'])
+	const shown = async (part: RegExp): Promise<Shown> => JSON.parse(await documents.line(part)) as Shown
+
+	const first = await shown(/"web-1".*"v1".*"web-2".*"v1"/)
+	t.deepEqual(
+		first.nodes.map(({ name, runs }) => [name, runs[0]?.version, runs[0]?.status]),
+		[
+			['web-1', 'v1', 'ready'],
+			['web-2', 'v1', 'ready'],
+		],
+	)
+	t.deepEqual(first.drift, [])
+	await table.line(/2 nodes, 2 of 2 runs ready, 0 behind/)
+
+	terms.get('web-1')!.hold('v2')
+	t.like((await shown(/"target":"v2"/)).drift, [{ node: 'web-2', target: 'v2' }])
+	await table.line(/^ {2}web-2 {2}rates {2}v1, not v2: 1 behind/)
+
+	terms.get('web-2')!.hold('v2')
+	t.is((await shown(/"v2".*"v2".*"drift":\[\]/)).nodes.length, 2)
+
+	await hubs.get('web-2')!.stop()
+	await table.line(/1 node, 1 of 1 run ready, 0 behind/)
+	t.is((await shown(/"name":"web-1"(?!.*web-2)/)).nodes.length, 1)
+
+	for (const { child, ended } of [documents, table]) {
+		child.kill('SIGTERM')
+		const { code, err, signal } = await ended
+		t.deepEqual([code, signal, err], [0, null, ''])
+	}
+	// It has only looked: nothing remains of it.
+	t.deepEqual(
+		hubs
+			.get('web-1')!
+			.nodes()
+			.map(({ name }) => name)
+			.filter(name => !name.startsWith('observer-')),
+		['web-1'],
+	)
 })

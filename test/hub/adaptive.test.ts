@@ -101,3 +101,74 @@ test('a term, and the services of a configuration database, are attached as they
 	await receiver.deletePushedService('orders')
 	await waitFor(() => other.whoRuns('orders', 'service').length === 0)
 })
+
+test('nodes that do not agree on how many there are, so that some gossip and others do not, lose nothing', async t => {
+	const bounds = [1, 3, 5, 7, 9, 100]
+	const strategies: Adaptive[] = []
+	const fleet = fleetOf(t, { loss: 0.2, duplication: 0.1, latency: 5, jitter: 200 })
+	// Some are cut off from each other as well, so that they really see fleets of different sizes.
+	for (const [one, other] of [
+		['n0', 'n5'],
+		['n1', 'n4'],
+	] as const) {
+		fleet.network.cut(one, other)
+		fleet.network.cut(other, one)
+	}
+	const hubs: Array<Awaited<ReturnType<typeof fleet.add>>> = []
+	for (const [index, above] of bounds.entries()) {
+		const strategy = new Adaptive({ above, below: above })
+		strategies.push(strategy)
+		hubs.push(await fleet.add(`n${index}`, 'v0', { strategy }))
+	}
+	const knows = (version: string): boolean =>
+		hubs.every(hub => {
+			const runs = hub.whoRuns('rates')
+			return runs.length === hub.nodes().length && runs.every(run => run.version === version)
+		})
+	const isParted = (): boolean =>
+		hubs.every((hub, at) => hub.nodes().length === ([0, 1, 4, 5].includes(at) ? 5 : 6))
+	await fleet.until(() => isParted() && knows('v0'))
+	for (let version = 1; version <= 20; version++) {
+		for (const { term } of hubs) term.hold(`v${version}`)
+		await fleet.clock.advance(130)
+	}
+	await fleet.until(() => isParted() && knows('v20'))
+	t.deepEqual(
+		strategies.map(({ current }) => current),
+		['gossip', 'gossip', 'gossip', 'pubsub', 'pubsub', 'pubsub'],
+	)
+	const pin = hubs[5]!.pin('rates', 'v19')
+	await fleet.until(() => hubs.every(({ term }) => term.pinned === 'v19'))
+	t.is(pin.directive.version, 'v19')
+	fleet.network.heal()
+	await fleet.until(() => fleet.isConverged && hubs[0]!.whoRuns('rates').length === 6)
+})
+
+test('one node that comes and goes at the bound changes nothing', async t => {
+	const strategy = new Adaptive({ above: 4, below: 3 })
+	const fleet = fleetOf(t, { strategy: () => new Adaptive({ above: 4, below: 3 }) })
+	const a = await fleet.add('a', 'v1', { strategy })
+	for (const name of ['b', 'c', 'd']) await fleet.add(name)
+	const seen: string[] = []
+	const look = async (nodes: number): Promise<void> => {
+		await fleet.until(() => a.nodes().length === nodes)
+		a.term.hold(`v${seen.length + 2}`)
+		await fleet.clock.advance(1_000)
+		seen.push(`${nodes} ${strategy.current}`)
+	}
+	await look(4)
+	for (let again = 0; again < 2; again++) {
+		await fleet.add('e')
+		await look(5)
+		await fleet.hubs.get('e')!.stop()
+		fleet.hubs.delete('e')
+		await look(4)
+	}
+	for (const name of ['d', 'c']) {
+		await fleet.hubs.get(name)!.stop()
+		fleet.hubs.delete(name)
+		await look(fleet.hubs.size)
+	}
+	t.deepEqual(seen, ['4 pubsub', '5 gossip', '4 gossip', '5 gossip', '4 gossip', '3 gossip', '2 pubsub'])
+	await fleet.until(() => [...fleet.hubs.values()].every(hub => hub.whoRuns('rates')[0]?.version === 'v8'))
+})

@@ -2,6 +2,7 @@
 import test from 'ava'
 import { Gossip, PubSub, type HubPort, type News, type SynchronizationStrategy } from '../../lib/hub/index.ts'
 import { NodeRecord } from '../../lib/hub/node-record.ts'
+import { Publications } from '../../lib/hub/publications.ts'
 import { Recent } from '../../lib/hub/recent.ts'
 import { Registry } from '../../lib/hub/registry.ts'
 import { peerOf } from '../../lib/core/transport.ts'
@@ -165,7 +166,7 @@ test('no node ever sends more than `recipients` messages in a round: meeting, te
 /** Takes part in nothing. */
 class Stuck implements SynchronizationStrategy {
 	readonly name = 'stuck'
-	readonly syncInterval = HOUR
+	readonly syncInterval: number = HOUR
 	init(_: HubPort): this {
 		return this
 	}
@@ -175,6 +176,38 @@ class Stuck implements SynchronizationStrategy {
 	broadcastLocalData(): void {}
 	handleNodeJoinData(): void {}
 }
+
+test('rounds of many nodes that have started at once do not stay at the same moment', async t => {
+	const fleet = fleetOf(t)
+	const moments: number[] = []
+	class Counted extends Stuck {
+		override readonly syncInterval = 10_000
+		override initSync(): void {
+			moments.push(fleet.clock.monotonic())
+		}
+	}
+	for (let index = 10; index < 30; index++)
+		await fleet.add(`n${index}`, undefined, { strategy: new Counted() })
+	const began = fleet.clock.monotonic()
+	await fleet.clock.advance(9_000)
+	t.is(moments.length, 0)
+	await fleet.clock.advance(2_000)
+	t.is(moments.length, 20)
+	t.true(moments.every(at => at >= began + 9_000 && at <= began + 11_000))
+	t.true(new Set(moments).size > 15)
+})
+
+test('of a term so many versions are remembered, the latest, however many one row brings', t => {
+	const publications = new Publications()
+	for (let at = 0; at < 400; at += 4)
+		publications.note('term/rates', {
+			...{ status: 'ready', version: `v${at + 3}`, since: at + 3 },
+			past: [2, 1, 0].map((before): [string, number] => [`v${at + before}`, at + before]),
+		})
+	const known = publications.of('term/rates').map(([version]) => version)
+	t.is(known.length, 64)
+	t.deepEqual([known[0], known.at(-1)], ['v336', 'v399'])
+})
 
 test('comparisons begin although the node that sorts first is stuck', async t => {
 	const fleet = fleetOf(t, { strategy: () => new Gossip() })
