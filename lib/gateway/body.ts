@@ -1,11 +1,11 @@
 import { inflate } from '#inflate'
 import { json } from '../codecs/json.ts'
-import { msgpack } from '../codecs/msgpack.ts'
+import { msgpackUpTo } from '../codecs/msgpack.ts'
 import { collect } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { Encoding } from '../core/fetcher.ts'
-import { jsonDepth, tooDeep } from './depth.ts'
+import { jsonShape } from './json-shape.ts'
 import { Refusal } from './problem.ts'
 
 export interface BodyLimits {
@@ -15,6 +15,8 @@ export interface BodyLimits {
 	readonly maxInflatedBytes: number
 	/** Levels of arrays and objects in JSON; in MessagePack there may be 512, which costs a decoder nothing. */
 	readonly maxDepth: number
+	/** Elements of arrays and members of objects, all of a body together. */
+	readonly maxValues: number
 	/** How long it may take to arrive, in milliseconds. */
 	readonly timeout: number
 	/** What all bodies that are being read may take together, inflated. */
@@ -158,9 +160,14 @@ export class BodyReader {
 	}
 
 	#decode(bytes: Uint8Array, codec: Codec): unknown {
-		const { maxDepth } = this.#limits
-		if (codec === 'json' && jsonDepth(bytes, maxDepth) > maxDepth) throw tooDeep(maxDepth)
-		return codec === 'json' ? json(bytes) : msgpack(bytes)
+		const { maxDepth, maxValues } = this.#limits
+		if (codec === 'msgpack') return msgpackUpTo(bytes, maxValues)
+		const { depth, values } = jsonShape(bytes, this.#limits)
+		if (depth > maxDepth)
+			throw new Refusal(400, 'DESERIALIZE_FAILED', `The body nests deeper than ${maxDepth} levels`)
+		if (values > maxValues)
+			throw new Refusal(413, 'TOO_LARGE', `Expected a body of ${maxValues} elements and members at most`)
+		return json(bytes)
 	}
 
 	#tooLarge(found: string): Refusal {

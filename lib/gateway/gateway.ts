@@ -88,6 +88,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 				maxBytesInFlight: limits.maxBytesInFlight,
 				timeout: timeouts.body,
 			},
+				maxValues: limits.maxValues,
 			clock,
 		)
 		const metrics = this.#metrics

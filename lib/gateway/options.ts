@@ -29,6 +29,8 @@ export interface GatewayLimits {
 	readonly maxDepth: number
 	/** Of one service. Default: 10 000. */
 	readonly maxItems: number
+	/** Elements of arrays and members of objects, in the whole body of a request. Default: 500 000. */
+	readonly maxValues: number
 	/** Of one item. Default: 256 KiB. */
 	readonly maxItemBytes: number
 	/** At once; further ones are closed at once. Default: 1 000. `listen` only. */
@@ -98,6 +100,7 @@ const LIMITS: GatewayLimits = Object.freeze({
 	maxDepth: 64,
 	maxItems: 10_000,
 	maxItemBytes: 256 * 2 ** 10,
+	maxValues: 500_000,
 	maxConnections: 1_000,
 	maxHeaderBytes: 16 * 2 ** 10,
 })

@@ -122,6 +122,7 @@ export const settingsSchema = z.strictObject({
 		.prefault({}),
 
 	timeouts: z
+			maxValues: count.default(500_000).describe('Elements of arrays and members of objects, of a request'),
 		.strictObject({
 			headers: milliseconds.default(10_000).describe('Until all headers of a request are there'),
 			body: milliseconds.default(30_000).describe('Until its body is'),
