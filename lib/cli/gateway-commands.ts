@@ -10,6 +10,7 @@ import {
 	VERIFY_EXAMPLES,
 } from './gateway-help.ts'
 import { PUSH_CODECS, type PushCodec } from './codecs.ts'
+import type { FailureContext } from './failure.ts'
 import type { GatewayAddress } from './gateway-client.ts'
 import type { SettingsFlag } from '../gateway/settings/settings.ts'
 import { parseDuration } from './quantities.ts'
@@ -45,6 +46,7 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	const secrets = secretsOfEnvironment(env)
 
 	withVerbose(
+	const asking = (verbose: boolean | undefined): FailureContext => ({ kind: 'gateway', verbose, secrets })
 		program
 			.command('serve')
 			.summary('the gateway: receive configurations, keep them, hand them out')
@@ -97,7 +99,7 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	)
 		.addHelpText('after', PUSH_EXAMPLES)
 		.action((file: string, { verbose, ...options }: AskOptions) =>
-			execute(async io => (await import('./push.ts')).push({ file, ...options }, io), { verbose, secrets }),
+			execute(async io => (await import('./push.ts')).push({ file, ...options }, io), asking(verbose)),
 		)
 
 	withAddress(
@@ -110,9 +112,10 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	)
 		.addHelpText('after', VERIFY_EXAMPLES)
 		.action((service: string, version: string, { verbose, ...options }: AskOptions) =>
-			execute(async io => (await import('./verify.ts')).verify({ service, version, ...options }, io), {
-				...{ verbose, secrets },
-			}),
+			execute(
+				async io => (await import('./verify.ts')).verify({ service, version, ...options }, io),
+				asking(verbose),
+			),
 		)
 
 	withAddress(
@@ -126,7 +129,7 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	)
 		.addHelpText('after', STATUS_EXAMPLES)
 		.action(({ verbose, ...options }: AskOptions) =>
-			execute(async io => (await import('./status.ts')).status(options, io), { verbose, secrets }),
+			execute(async io => (await import('./status.ts')).status(options, io), asking(verbose)),
 		)
 }
 

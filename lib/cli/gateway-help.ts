@@ -20,7 +20,8 @@ export const PUSH_DESCRIPTION =
 export const VERIFY_DESCRIPTION =
 	'Asks whether the gateway has this version of a service: for a deployment that waits for it. To check the signature of a file, there is remote-term check.'
 
-export const STATUS_DESCRIPTION = 'Shows a gateway: its services, its pulls and what was refused lately.'
+export const STATUS_DESCRIPTION =
+	'Shows a gateway: its services, its pulls, its stream and what was refused lately.'
 
 const variables = GATEWAY_VARIABLES.map(({ name, path }) => `  ${name.padEnd(40)}${path.join('.')}`).join(
 	'\n',

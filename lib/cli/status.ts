@@ -15,6 +15,9 @@ export interface StatusArguments extends GatewayAddress {
 	readonly interval?: number | undefined
 }
 
+const fault = z.looseObject({ code: z.string(), message: z.string() })
+type Fault = z.output<typeof fault>
+
 /** As much of the gateway's answer as is shown. */
 const statusSchema = z.looseObject({
 	gateway: z.looseObject({ status: z.string(), version: z.string(), items: z.number() }),
@@ -33,7 +36,7 @@ const statusSchema = z.looseObject({
 			service: z.string(),
 			status: z.string(),
 			consecutiveFailures: z.number(),
-			lastError: z.looseObject({ code: z.string(), message: z.string() }).optional(),
+			lastError: fault.optional(),
 		}),
 	),
 	failures: z.array(
@@ -44,11 +47,30 @@ const statusSchema = z.looseObject({
 			lastAt: z.number(),
 		}),
 	),
+	stream: z
+		.looseObject({
+			state: z.string(),
+			items: z.number(),
+			clients: z.number(),
+			connected: z.number(),
+			refused: z.number(),
+			dropped: z.number(),
+			lastChangeAt: z.number().optional(),
+			upstream: z
+				.looseObject({
+					state: z.string(),
+					stateSince: z.number(),
+					lastEventAt: z.number().optional(),
+					lastError: fault.optional(),
+				})
+				.optional(),
+		})
+		.optional(),
 })
 type Status = z.output<typeof statusSchema>
 
 /**
- * `remote-term status`: the gateway, its services, its pulls and the latest failures.
+ * `remote-term status`: the gateway, its services, its pulls, its stream and the latest failures.
  *
  * @throws `FETCH_*`
  */
@@ -81,14 +103,16 @@ const ask = async (client: GatewayClient, { signal }: Io): Promise<Status> => {
 	)
 }
 
-const render = ({ gateway, services, pulls, failures }: Status, now: number): string => {
-	const ago = (at: number): string => `${formatDuration(Math.max(0, now - at))} ago`
+const render = ({ gateway, services, pulls, failures, stream }: Status, now: number): string => {
+	const ago = (at: number | undefined): string =>
+		at === undefined ? 'never' : `${formatDuration(Math.max(0, now - at))} ago`
+	const upstream = stream?.upstream
 	const lines = [
 		[
 			`gateway  ${gateway.status}`,
 			`version ${gateway.version}`,
-			`${services.length} services`,
-			`${gateway.items} items`,
+			counted(services.length, 'service'),
+			counted(gateway.items, 'item'),
 		].join('  '),
 		...table(
 			['service', 'version', 'revision', 'items', 'from', 'committed'],
@@ -101,8 +125,30 @@ const render = ({ gateway, services, pulls, failures }: Status, now: number): st
 			['pull', 'status', 'failures', 'last error'],
 			pulls.map(({ service, status: how, consecutiveFailures, lastError }) => [
 				...[service, how, String(consecutiveFailures)],
-				lastError === undefined ? '' : `${lastError.code}: ${lastError.message}`,
+				said(lastError),
 			]),
+		),
+		...table(
+			['stream', 'clients', 'items', 'last change', 'connected', 'refused', 'dropped'],
+			stream === undefined
+				? []
+				: [
+						[
+							...[stream.state, String(stream.clients), String(stream.items), ago(stream.lastChangeAt)],
+							...[stream.connected, stream.refused, stream.dropped].map(String),
+						],
+					],
+		),
+		...table(
+			['upstream', 'since', 'last event', 'last error'],
+			upstream === undefined
+				? []
+				: [
+						[
+							...[upstream.state, ago(upstream.stateSince), ago(upstream.lastEventAt)],
+							said(upstream.lastError),
+						],
+					],
 		),
 		...table(
 			['failure', 'by', 'last', 'reasons'],
@@ -116,6 +162,11 @@ const render = ({ gateway, services, pulls, failures }: Status, now: number): st
 	]
 	return `${lines.join('\n')}\n`
 }
+
+const said = (error: Fault | undefined): string =>
+	error === undefined ? '' : `${error.code}: ${error.message}`
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`
 
 /** Nothing where there are no rows. The last column may be as long as it likes. */
 const table = (heads: readonly string[], rows: ReadonlyArray<readonly string[]>): readonly string[] => {

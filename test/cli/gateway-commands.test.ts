@@ -79,10 +79,15 @@ test('serve, push, verify and status: from an empty folder to a service that sur
 	const shown = await runInside(['status'], { env: after })
 	t.regex(
 		shown.out,
-		/^gateway {2}ready {2}version \S+ {2}1 services {2}2 items\n\nservice {2}version {2}revision.*\nusers {4}1\.0\.0 {4}2 /,
+		/^gateway {2}ready {2}version \S+ {2}1 service {2}2 items\n\nservice {2}version {2}revision.*\nusers {4}1\.0\.0 {4}2 /,
+	)
+	t.regex(
+		shown.out,
+		/\nstream {3}clients {2}items {2}last change.*\nserving {2}0 {8}2 {6}never {8}0 {10}0 {8}0\n/,
 	)
 	t.like(JSON.parse((await runInside(['status', '--json'], { env: after })).out), {
 		gateway: { status: 'ready', items: 2 },
+		stream: { state: 'serving', clients: 0, items: 2 },
 	})
 	for (const { out, err } of [ended, shown, refused, older]) t.false(`${out}${err}`.includes(TOKEN))
 })
@@ -128,8 +133,23 @@ test('push reads a pipe, and a token from a file that may be replaced', async t 
 		env: { REMOTE_TERM_TOKEN: 'wrong-token-0123456789' },
 	})
 	t.is(wrong.code, 1)
-	t.regex(wrong.err, /\(FETCH_DENIED\)/)
+	t.regex(wrong.err, /\(FETCH_DENIED\)\n {2}hint: .*--token-file or REMOTE_TERM_TOKEN/)
 	t.false(wrong.err.includes('wrong-token'))
+})
+
+test('status shows the stream above, and what is wrong with it; and no stream where none is', async t => {
+	const env = { REMOTE_TERM_TOKEN: TOKENS.read }
+	const upstream = { url: `http://127.0.0.1:${await closedPort()}`, token: TOKENS.read }
+	const relay = await startGateway(t, { stream: { upstream } })
+	for (;;) {
+		const { code, out } = await runInside(['status', '--gateway', relay.url], { env })
+		t.is(code, 0)
+		if (/\nupstream .*\n\w+ .*FETCH_FAILED: /.test(out)) break
+	}
+	const { url } = await startGateway(t, { stream: false })
+	const { code, out } = await runInside(['status', '--gateway', url], { env })
+	t.is(code, 0)
+	t.notRegex(out, /stream/)
 })
 
 test('status stays with --watch until it is told to end', async t => {
