@@ -79,7 +79,6 @@ for (const [name, basePath, mount] of frameworks) {
 			db: new MemoryConfigDb({ logger: silentLogger }),
 			...{ tokens, basePath, logger: silentLogger },
 			limits: { maxBodyBytes: 50_000 },
-			timeouts: { body: 500 },
 			failedAuthentications: { perSecond: 0.1, burst: 2 },
 		})
 		t.teardown(() => gateway.close())
