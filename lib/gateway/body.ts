@@ -73,11 +73,16 @@ export class BodyReader {
 		const codec = codecOf(request.headers.get('content-type'))
 		const encoding = encodingOf(request.headers.get('content-encoding'))
 		this.#refuseLength(request.headers.get('content-length'))
+		if (request.bodyUsed) throw consumed()
 		if (request.body === null) throw new Refusal(400, 'EMPTY_BODY', 'The request has no body')
 		const account = { held: 0 }
 		try {
 			const bytes = await this.#receive(request.body, encoding, account)
-			if (bytes.length === 0) throw new Refusal(400, 'EMPTY_BODY', 'The body is empty')
+			if (bytes.length === 0) {
+				// A server would have waited for what is announced.
+				if (Number(request.headers.get('content-length')) > 0) throw consumed()
+				throw new Refusal(400, 'EMPTY_BODY', 'The body is empty')
+			}
 			return this.#decode(bytes, codec)
 		} finally {
 			this.#inFlight -= account.held
@@ -177,6 +182,15 @@ export class BodyReader {
 		})
 	}
 }
+
+/** A mistake of whoever has mounted the gateway, and not of the client. */
+const consumed = (): Refusal =>
+	new Refusal(
+		500,
+		'INTERNAL',
+		'The body was read before it came to the gateway: no body parser may stand in front of it',
+		{ headers: CLOSE },
+	)
 
 const bodyRefusal = (error: RemoteTermError): Refusal => {
 	const status = error.code === 'INFLATED_TOO_LARGE' || error.code === 'TOO_LARGE' ? 413 : 400
