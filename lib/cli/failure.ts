@@ -40,7 +40,7 @@ export const describeFailure = (
 ): string => {
 	const code = codeOf(thrown)
 	const lines = [`remote-term: ${oneLine(messageOf(thrown))} (${code})`]
-	const hint = thrown instanceof CliError ? thrown.hint : hintFor(code, kind)
+	const hint = thrown instanceof CliError ? thrown.hint : hintFor(code, kind, messageOf(thrown))
 	if (hint !== undefined) lines.push(`  hint: ${oneLine(hint)}`)
 	const text = scrub(`${lines.join('\n')}\n`, secrets)
 	return verbose ? text + describeCauses(thrown, secrets) : text
@@ -84,7 +84,7 @@ const portray = (cause: unknown): string => {
 	return `${cause.name}: ${cause.message}${typeof code === 'string' && !cause.message.includes(code) ? ` (${code})` : ''}`
 }
 
-const hintFor = (code: FailureCode, kind: FailureContext['kind']): string | undefined => {
+const hintFor = (code: FailureCode, kind: FailureContext['kind'], message: string): string | undefined => {
 	switch (code) {
 		case 'FETCH_DENIED':
 			if (kind === 's3')
@@ -101,7 +101,7 @@ const hintFor = (code: FailureCode, kind: FailureContext['kind']): string | unde
 			return kind === 's3' ? 'Check bucket, key and region.' : undefined
 		case 'FETCH_FAILED':
 			if (kind === 's3') return 'The endpoint comes from the region, or from AWS_ENDPOINT_URL_S3.'
-			if (kind === 'gateway')
+			if (kind === 'gateway' && /certificate/.test(message))
 				return 'An authority of your own goes into NODE_EXTRA_CA_CERTS, a file of its certificate.'
 			return undefined
 		case 'TIMEOUT':

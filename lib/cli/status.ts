@@ -2,9 +2,11 @@ import { z } from 'zod'
 import type { GatewayClient } from '../config/http/gateway-client.ts'
 import { sleep } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
+import { describeFailure } from './failure.ts'
 import { withClient, type GatewayAddress } from './gateway-client.ts'
 import { interruptionOf, write, type Io } from './io.ts'
 import { formatDuration, oneLine } from './quantities.ts'
+import { secretsOfEnvironment } from './secrets.ts'
 
 export interface StatusArguments extends GatewayAddress {
 	/** One JSON document; with `watch`, one a line. */
@@ -72,7 +74,7 @@ type Status = z.output<typeof statusSchema>
 /**
  * `remote-term status`: the gateway, its services, its pulls, its stream and the latest failures.
  *
- * @throws `FETCH_*`
+ * @throws `FETCH_*`; with `watch` only what will hardly be over the next time, and the rest is a line on stderr
  */
 export const status = async (
 	{ json, watch, interval = 2_000, ...address }: StatusArguments,
@@ -83,15 +85,28 @@ export const status = async (
 			try {
 				const found = await ask(client, io)
 				await write(io.stdout, json ? `${JSON.stringify(found)}\n` : render(found, io.clock.now()))
-				if (!watch) return
-				await sleep(io.clock, interval, { signal: io.signal })
 			} catch (error) {
 				// To be told to end is how a watch ends.
 				if (watch && interruptionOf(io.signal) !== undefined) return
+				if (!watch || !mayBeOver(error)) throw error
+				await write(io.stderr, describeFailure(error, { secrets: secretsOfEnvironment(io.env) }))
+			}
+			if (!watch) return
+			try {
+				await sleep(io.clock, interval, { signal: io.signal })
+			} catch (error) {
+				if (interruptionOf(io.signal) !== undefined) return
 				throw error
 			}
 		}
 	})
+
+/** No retry mends what the caller said, and who brings a token that is not good again and again is soon asked to wait. */
+const LASTING: ReadonlySet<string> = new Set(['INVALID_OPTION', 'FETCH_DENIED', 'FETCH_NOT_FOUND'])
+
+/** Whether a watch goes on: a gateway that restarts, or takes long, is there again later. */
+const mayBeOver = (error: unknown): error is RemoteTermError =>
+	error instanceof RemoteTermError && !LASTING.has(error.code)
 
 const ask = async (client: GatewayClient, { signal }: Io): Promise<Status> => {
 	const answer = await client.ask({ method: 'GET', path: 'v1/status', signal })

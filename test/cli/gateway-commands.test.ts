@@ -4,9 +4,19 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { Packr } from 'msgpackr'
-import { command, runInside, startCommand, temporaryFolder, type Running } from '../support/command.ts'
+import {
+	command,
+	runInside as runAtOnce,
+	startCommand,
+	temporaryFolder,
+	type Running,
+} from '../support/command.ts'
 import { item, push, startGateway, TOKENS } from '../support/gateway.ts'
 import { closedPort, serve } from '../support/serve.ts'
+
+/** A machine that does a lot besides may take longer to answer than a person would wait. */
+const runInside: typeof runAtOnce = (args, options) =>
+	runAtOnce(['push', 'verify', 'status'].includes(args[0]!) ? [...args, '--timeout', '60s'] : args, options)
 
 const TOKEN = 'token-of-the-command-line-0123456789'
 const config = (version: string): object => ({ service: 'users', ...push(version, [item('a'), item('b')]) })
@@ -162,6 +172,38 @@ test('status stays with --watch until it is told to end', async t => {
 	const { code, out } = await running.ended
 	t.is(code, 0)
 	for (const line of out.trim().split('\n')) t.like(JSON.parse(line), { gateway: { status: 'ready' } })
+})
+
+test('status --watch outlives a gateway that is gone for a while, but no token that is refused', async t => {
+	let answers: ReadonlyArray<readonly [status: number, body: object]> = []
+	const good = { gateway: { status: 'ready', version: '1', items: 0 }, services: [], pulls: [], failures: [] }
+	const denied = { code: 'UNAUTHORIZED', detail: 'This token is not known' }
+	const { url } = await serve(t, (request, response) => {
+		const next = answers[0]
+		answers = answers.slice(1)
+		if (next === undefined) return void request.socket.destroy()
+		response.writeHead(next[0], { 'content-type': 'application/json' }).end(JSON.stringify(next[1]))
+	})
+	const args = ['status', '--watch', '--json', '--interval', '20ms', '--gateway', url.href]
+	const running = startCommand(t, args)
+	await new Promise<void>(resolve => {
+		let err = ''
+		running.child.stderr!.on('data', (chunk: Buffer) => {
+			err += chunk.toString()
+			if (err.includes('(FETCH_FAILED)')) resolve()
+		})
+	})
+	answers = [
+		[200, good],
+		[503, { code: 'STOPPED', detail: 'The gateway is about to end' }],
+		[200, { ...good, gateway: { ...good.gateway, items: 7 } }],
+		[401, denied],
+	]
+	await running.line('"items":7')
+	const { code, err } = await running.ended
+	t.is(code, 1)
+	t.regex(err, /about to end.*\n/)
+	t.regex(err, /This token is not known \(FETCH_DENIED\)\n {2}hint: [^\n]*\n$/)
 })
 
 test('what is no gateway is told from one', async t => {

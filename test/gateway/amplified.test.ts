@@ -64,15 +64,16 @@ test('MessagePack of so many values is decoded, and of one more is not', t => {
 })
 
 test('a body of 30 kB that would be gigabytes of objects is refused before it is one', async t => {
-	const { ask } = await startGateway(t)
 	const json = Buffer.from(`[${'{},'.repeat(8_000_000)}{}]`)
 	const bodies: ReadonlyArray<readonly [type: string, body: Buffer]> = [
 		['application/json', json],
 		['application/json', Buffer.from(`{"items":${json.toString()}}`)],
 		['application/msgpack', msgpackOf(30_000_000, EMPTY_MAP)],
 	]
-	for (const [type, body] of bodies) {
-		const small = gzipSync(body)
+	// First, since that takes longer than a server keeps a connection for a client that does nothing else.
+	const compressed = bodies.map(([type, body]) => [type, gzipSync(body)] as const)
+	const { ask } = await startGateway(t)
+	for (const [type, small] of compressed) {
 		t.true(small.length < 50_000)
 		const before = process.memoryUsage().heapUsed
 		const { status, body: problem } = await ask('/v1/services/users', {

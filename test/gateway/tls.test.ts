@@ -186,7 +186,9 @@ test('serve speaks TLS, and the commands trust an authority of NODE_EXTRA_CA_CER
 	const url = (await line('listening')).split(/\s+/)[1]!
 	const env = { REMOTE_TERM_GATEWAY: url, REMOTE_TERM_TOKEN: TOKENS.admin }
 	const status = (ca: Certificates | undefined) =>
-		command(t, ['status'], { env: { ...env, ...(ca && { NODE_EXTRA_CA_CERTS: ca.caFile }) } })
+		command(t, ['status', '--timeout', '60s'], {
+			env: { ...env, ...(ca && { NODE_EXTRA_CA_CERTS: ca.caFile }) },
+		})
 	const known = await status(before)
 	t.is(known.code, 0, known.err)
 	t.regex(known.out, /^gateway {2}ready/)
