@@ -82,14 +82,22 @@ export const fill = async (sink: Sink, { from, to, items }: Filling): Promise<vo
 
 const time = async (sink: Sink, { pushes, services, lanes, version }: Workload): Promise<Timing> => {
 	const taken: number[] = []
+	const turns = new Map<number, Promise<void>>()
 	let next = 0
 	const lane = async (): Promise<void> => {
 		while (next < pushes) {
 			const index = next++
-			const config = pushOf(index % services, version + Math.floor(index / services))
-			const started = performance.now()
-			await sink.push(config)
-			taken.push(performance.now() - started)
+			const service = index % services
+			const config = pushOf(service, version + Math.floor(index / services))
+			const before = turns.get(service) ?? Promise.resolve()
+			// One that is late must not be overtaken: what is lower than what is stored is refused.
+			const turn = before.then(async () => {
+				const started = performance.now()
+				await sink.push(config)
+				taken.push(performance.now() - started)
+			})
+			turns.set(service, turn)
+			await turn
 		}
 	}
 	const started = performance.now()
