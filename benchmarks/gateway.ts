@@ -8,8 +8,17 @@ import { bench, do_not_optimize, run as runAll } from 'mitata'
 import { median, type Figure, type RunOptions } from './measure.ts'
 import { plot } from './plot.ts'
 import { bareServerSink, gatewaySink } from './gateway/over-http.ts'
-import { hasSqlite, lmdbSink, logSink, sqliteSink } from './gateway/sinks.ts'
-import { pushOf, requestType, serviceName, time, type Sink, type Timing } from './gateway/workload.ts'
+import { inOwnProcess } from './gateway/own-process.ts'
+import { hasSqlite, lmdbSink } from './gateway/sinks.ts'
+import {
+	contenderOf,
+	fill,
+	requestType,
+	serviceName,
+	type Contender,
+	type LocalName,
+	type Timing,
+} from './gateway/workload.ts'
 
 const ROUNDS = 5
 const PUSHES = 1_000
@@ -19,7 +28,7 @@ const STORED = 1_000
 const STORED_ITEMS = 10
 const PLOTTED = [10, 100, 1_000, 10_000]
 
-type Contender = 'lmdb' | 'log' | 'sqlite' | 'bare'
+type Name = LocalName | 'bare'
 
 export const run = async (options: RunOptions): Promise<Figure[]> => {
 	const directory = await mkdtemp(
@@ -47,35 +56,39 @@ const folder = async (directory: string, name: string): Promise<string> => {
 	return path
 }
 
-const contenders = async (directory: string): Promise<ReadonlyMap<Contender, Sink>> => {
-	const sqlite = await sqliteSink(directory)
-	return new Map<Contender, Sink>([
-		['lmdb', await lmdbSink(directory)],
-		['log', await logSink(directory)],
-		...(sqlite === undefined ? [] : ([['sqlite', sqlite]] as const)),
-	])
+type Contenders = ReadonlyMap<Name, Contender>
+
+const contenders = async (directory: string): Promise<Contenders> => {
+	const names: readonly LocalName[] = ['lmdb', 'log', ...(hasSqlite() ? (['sqlite'] as const) : [])]
+	const found = new Map<Name, Contender>()
+	for (const name of names) found.set(name, await inOwnProcess(name, directory))
+	return found
+}
+
+const closeAll = async (all: Contenders): Promise<void> => {
+	for (const contender of all.values()) await contender.close()
 }
 
 /** All take turns, so that whatever else the machine does falls on all of them alike; the first round warms up. */
 const compare = async (
-	sinks: ReadonlyMap<Contender, Sink>,
+	all: Contenders,
 	{ services, lanes }: { readonly services: number; readonly lanes: number },
 	from: number,
-): Promise<ReadonlyMap<Contender, Timing>> => {
-	const timings = new Map<Contender, Timing[]>()
+): Promise<ReadonlyMap<Name, Timing>> => {
+	const timings = new Map<Name, Timing[]>()
 	for (let round = 0; round <= ROUNDS; round++) {
-		for (const [name, sink] of sinks) {
+		for (const [name, contender] of all) {
 			const version = from + round * Math.ceil(PUSHES / services)
-			const timing = await time(sink, { pushes: PUSHES, services, lanes, version })
+			const timing = await contender.time({ pushes: PUSHES, services, lanes, version })
 			if (round > 0) timings.set(name, [...(timings.get(name) ?? []), timing])
 		}
 	}
 	return new Map(
-		[...timings].map(([name, all]) => [
+		[...timings].map(([name, rounds]) => [
 			name,
 			{
-				microsecondsPerPush: median(all.map(one => one.microsecondsPerPush)),
-				p99: median(all.map(one => one.p99)),
+				microsecondsPerPush: median(rounds.map(one => one.microsecondsPerPush)),
+				p99: median(rounds.map(one => one.p99)),
 			},
 		]),
 	)
@@ -88,7 +101,7 @@ const BASELINES = {
 } as const
 
 const figures = (
-	timings: ReadonlyMap<Contender, Timing>,
+	timings: ReadonlyMap<Name, Timing>,
 	claim: (timing: Timing) => string,
 	value: (timing: Timing) => number,
 	bars: Partial<Record<keyof typeof BASELINES, number>>,
@@ -115,10 +128,10 @@ const perSecond = ({ microsecondsPerPush }: Timing): string =>
 	`${Math.round(1e6 / microsecondsPerPush).toLocaleString('en')}/s`
 
 const pushes = async (directory: string): Promise<Figure[]> => {
-	const sinks = await contenders(await folder(directory, 'pushes'))
-	const alone = await compare(sinks, { services: SERVICES, lanes: 1 }, 1)
-	const many = await compare(sinks, { services: SERVICES, lanes: LANES }, 1_000)
-	for (const sink of sinks.values()) await sink.close()
+	const all = await contenders(await folder(directory, 'pushes'))
+	const alone = await compare(all, { services: SERVICES, lanes: 1 }, 1)
+	const many = await compare(all, { services: SERVICES, lanes: LANES }, 1_000)
+	await closeAll(all)
 	const each = ({ microsecondsPerPush }: Timing): number => microsecondsPerPush
 	return [
 		...figures(
@@ -139,13 +152,13 @@ const pushes = async (directory: string): Promise<Figure[]> => {
 /** Client and server share the processors of the machine, ours and the other alike. */
 const overHttp = async (directory: string): Promise<Figure[]> => {
 	const path = await folder(directory, 'http')
-	const sinks = new Map<Contender, Sink>([
-		['lmdb', await gatewaySink(path, LANES)],
-		['bare', await bareServerSink(path, LANES)],
+	const all: Contenders = new Map([
+		['lmdb', contenderOf(await gatewaySink(path, LANES))],
+		['bare', contenderOf(await bareServerSink(path, LANES))],
 	])
-	const alone = await compare(sinks, { services: SERVICES, lanes: 1 }, 1)
-	const many = await compare(sinks, { services: SERVICES, lanes: LANES }, 1_000)
-	for (const sink of sinks.values()) await sink.close()
+	const alone = await compare(all, { services: SERVICES, lanes: 1 }, 1)
+	const many = await compare(all, { services: SERVICES, lanes: LANES }, 1_000)
+	await closeAll(all)
 	const each = ({ microsecondsPerPush }: Timing): number => microsecondsPerPush
 	const claim =
 		(how: string) =>
@@ -157,18 +170,11 @@ const overHttp = async (directory: string): Promise<Figure[]> => {
 	]
 }
 
-const fill = async (sink: Sink, to = STORED, from = 0): Promise<void> => {
-	const all = Array.from({ length: to - from }, (_, index) => index + from).map(service =>
-		sink.push(pushOf(service, 1, STORED_ITEMS)),
-	)
-	await Promise.all(all)
-}
-
 const stored = async (directory: string): Promise<Figure[]> => {
-	const sinks = await contenders(await folder(directory, 'stored'))
-	for (const sink of sinks.values()) await fill(sink)
-	const alone = await compare(sinks, { services: STORED, lanes: 1 }, 2)
-	for (const sink of sinks.values()) await sink.close()
+	const all = await contenders(await folder(directory, 'stored'))
+	for (const contender of all.values()) await contender.fill({ from: 0, to: STORED, items: STORED_ITEMS })
+	const alone = await compare(all, { services: STORED, lanes: 1 }, 2)
+	await closeAll(all)
 	const claim = `p99 of a push, one at a time, while ${STORED.toLocaleString('en')} services are stored`
 	return figures(
 		alone,
@@ -178,7 +184,7 @@ const stored = async (directory: string): Promise<Figure[]> => {
 	)
 }
 
-const COLOURS: Readonly<Record<Contender, readonly [name: string, colour: string]>> = {
+const COLOURS: Readonly<Record<Name, readonly [name: string, colour: string]>> = {
 	lmdb: ['LmdbConfigDb', '#26a'],
 	log: ['a log, unchecked', '#999'],
 	sqlite: ['node:sqlite, unchecked', '#b33'],
@@ -187,17 +193,17 @@ const COLOURS: Readonly<Record<Contender, readonly [name: string, colour: string
 
 /** Each number of services in a database of its own, filled to it before anything is measured. */
 const draw = async (directory: string): Promise<void> => {
-	const points = new Map<Contender, Array<[services: number, milliseconds: number]>>()
+	const points = new Map<Name, Array<[services: number, milliseconds: number]>>()
 	for (const services of PLOTTED) {
-		const sinks = await contenders(await folder(directory, `plot-${services}`))
-		for (const sink of sinks.values()) {
+		const all = await contenders(await folder(directory, `plot-${services}`))
+		for (const contender of all.values()) {
 			for (let from = 0; from < services; from += STORED)
-				await fill(sink, Math.min(services, from + STORED), from)
+				await contender.fill({ from, to: Math.min(services, from + STORED), items: STORED_ITEMS })
 		}
-		for (const [name, { p99 }] of await compare(sinks, { services, lanes: 1 }, 2)) {
+		for (const [name, { p99 }] of await compare(all, { services, lanes: 1 }, 2)) {
 			points.set(name, [...(points.get(name) ?? []), [services, p99 / 1_000]])
 		}
-		for (const sink of sinks.values()) await sink.close()
+		await closeAll(all)
 	}
 	const path = fileURLToPath(new URL('../../docs/plots/', import.meta.url))
 	await mkdir(path, { recursive: true })
@@ -214,7 +220,7 @@ const draw = async (directory: string): Promise<void> => {
 
 const reads = async (directory: string): Promise<Figure[]> => {
 	const sink = await lmdbSink(await folder(directory, 'reads'))
-	await fill(sink)
+	await fill(sink, { from: 0, to: STORED, items: STORED_ITEMS })
 	const { db } = sink
 	const map = new Map<string, unknown>()
 	const names: Array<readonly [service: string, requestType: string, key: string]> = []

@@ -30,31 +30,74 @@ export interface Sink {
 	close(): Promise<void>
 }
 
+/** Those that need no server. */
+export type LocalName = 'lmdb' | 'log' | 'sqlite'
+
+/** `pushes` pushes to `services` services, `lanes` of them under way at any time, one per service at most. */
+export interface Workload {
+	readonly pushes: number
+	readonly services: number
+	readonly lanes: number
+	readonly version: number
+}
+
+/** Services that are stored before anything is measured. */
+export interface Filling {
+	readonly from: number
+	readonly to: number
+	readonly items: number
+}
+
+/** What is measured, wherever it runs. */
+export interface Contender {
+	time(workload: Workload): Promise<Timing>
+	fill(filling: Filling): Promise<void>
+	close(): Promise<void>
+}
+
+/** What a contender in a process of its own is told. */
+export type ContenderCall =
+	| { readonly do: 'time'; readonly workload: Workload }
+	| { readonly do: 'fill'; readonly filling: Filling }
+	| { readonly do: 'close' }
+
 export interface Timing {
 	readonly microsecondsPerPush: number
 	/** The slowest of a hundred, in microseconds. */
 	readonly p99: number
 }
 
-/** `pushes` pushes to `services` services, `lanes` of them under way at any time, one per service at most. */
-export const time = async (
-	sink: Sink,
-	{
-		pushes,
-		services,
-		lanes,
-		version,
-	}: { readonly pushes: number; readonly services: number; readonly lanes: number; readonly version: number },
-): Promise<Timing> => {
+export const contenderOf = (sink: Sink): Contender => ({
+	time: workload => time(sink, workload),
+	fill: filling => fill(sink, filling),
+	close: () => sink.close(),
+})
+
+export const fill = async (sink: Sink, { from, to, items }: Filling): Promise<void> => {
+	const all = Array.from({ length: to - from }, (_, index) => index + from).map(service =>
+		sink.push(pushOf(service, 1, items)),
+	)
+	await Promise.all(all)
+}
+
+const time = async (sink: Sink, { pushes, services, lanes, version }: Workload): Promise<Timing> => {
 	const taken: number[] = []
+	const turns = new Map<number, Promise<void>>()
 	let next = 0
 	const lane = async (): Promise<void> => {
 		while (next < pushes) {
 			const index = next++
-			const config = pushOf(index % services, version + Math.floor(index / services))
-			const started = performance.now()
-			await sink.push(config)
-			taken.push(performance.now() - started)
+			const service = index % services
+			const config = pushOf(service, version + Math.floor(index / services))
+			const before = turns.get(service) ?? Promise.resolve()
+			// One that is late must not be overtaken: what is lower than what is stored is refused.
+			const turn = before.then(async () => {
+				const started = performance.now()
+				await sink.push(config)
+				taken.push(performance.now() - started)
+			})
+			turns.set(service, turn)
+			await turn
 		}
 	}
 	const started = performance.now()

@@ -22,7 +22,7 @@ export class CliError extends Error {
 export type SourceKind = 'http' | 's3' | 'nats' | 'file' | 'path' | 'environment'
 
 export interface FailureContext {
-	readonly kind?: SourceKind | undefined
+	readonly kind?: SourceKind | 'gateway' | undefined
 	/** What must not be shown, even if a foreign error quotes it. */
 	readonly secrets?: readonly string[] | undefined
 	readonly verbose?: boolean | undefined
@@ -40,7 +40,7 @@ export const describeFailure = (
 ): string => {
 	const code = codeOf(thrown)
 	const lines = [`remote-term: ${oneLine(messageOf(thrown))} (${code})`]
-	const hint = thrown instanceof CliError ? thrown.hint : hintFor(code, kind)
+	const hint = thrown instanceof CliError ? thrown.hint : hintFor(code, kind, messageOf(thrown))
 	if (hint !== undefined) lines.push(`  hint: ${oneLine(hint)}`)
 	const text = scrub(`${lines.join('\n')}\n`, secrets)
 	return verbose ? text + describeCauses(thrown, secrets) : text
@@ -84,13 +84,15 @@ const portray = (cause: unknown): string => {
 	return `${cause.name}: ${cause.message}${typeof code === 'string' && !cause.message.includes(code) ? ` (${code})` : ''}`
 }
 
-const hintFor = (code: FailureCode, kind: SourceKind | undefined): string | undefined => {
+const hintFor = (code: FailureCode, kind: FailureContext['kind'], message: string): string | undefined => {
 	switch (code) {
 		case 'FETCH_DENIED':
 			if (kind === 's3')
 				return 'Credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from AWS_PROFILE, or from the role of the machine; they need s3:GetObject on this key.'
 			if (kind === 'nats')
 				return 'A token, or a user and a password, may stand in front of the host; other credentials come from REMOTE_TERM_NATS_….'
+			if (kind === 'gateway')
+				return 'The token comes from --token-file or REMOTE_TERM_TOKEN; what it may do is for the gateway to say.'
 			if (kind === 'http') return "Credentials go into --header 'Authorization: …'."
 			return kind === 'file' || kind === 'path' ? 'Check who may read the file.' : undefined
 		case 'FETCH_NOT_FOUND':
@@ -99,6 +101,8 @@ const hintFor = (code: FailureCode, kind: SourceKind | undefined): string | unde
 			return kind === 's3' ? 'Check bucket, key and region.' : undefined
 		case 'FETCH_FAILED':
 			if (kind === 's3') return 'The endpoint comes from the region, or from AWS_ENDPOINT_URL_S3.'
+			if (kind === 'gateway' && /certificate/.test(message))
+				return 'An authority of your own goes into NODE_EXTRA_CA_CERTS, a file of its certificate.'
 			return undefined
 		case 'TIMEOUT':
 			return '--timeout sets the limit.'

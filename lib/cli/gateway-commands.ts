@@ -10,6 +10,7 @@ import {
 	VERIFY_EXAMPLES,
 } from './gateway-help.ts'
 import { PUSH_CODECS, type PushCodec } from './codecs.ts'
+import type { FailureContext } from './failure.ts'
 import type { GatewayAddress } from './gateway-client.ts'
 import type { SettingsFlag } from '../gateway/settings/settings.ts'
 import { parseDuration } from './quantities.ts'
@@ -21,6 +22,8 @@ interface ServeOptions {
 	readonly config?: string
 	readonly host?: string
 	readonly port?: number
+	readonly tlsCert?: string
+	readonly tlsKey?: string
 	readonly data?: string
 	readonly memory?: boolean
 	readonly nats?: string
@@ -43,6 +46,7 @@ interface AskOptions extends GatewayAddress {
 /** `serve`, and `push`, `verify` and `status`, which talk to it. */
 export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { env }: Io): void => {
 	const secrets = secretsOfEnvironment(env)
+	const asking = (verbose: boolean | undefined): FailureContext => ({ kind: 'gateway', verbose, secrets })
 
 	withVerbose(
 		program
@@ -52,6 +56,8 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 			.option('--config <file>', 'the configuration, a JSON file; docs/gateway.md has its keys')
 			.option('--host <address>', 'listen on this address (default: 127.0.0.1)')
 			.option('--port <n>', 'listen on this port; 0: one that is free (default: 8787)', port)
+			.option('--tls-cert <file>', 'speak TLS, with this certificate (PEM); read anew as the tokens are')
+			.option('--tls-key <file>', 'its private key (PEM)')
 			.option('--data <folder>', 'keep everything in an LMDB database in this folder')
 			.option('--memory', 'keep everything in memory only, and lose it at the end')
 			.option('--nats <url>', 'keep everything in JetStream of this NATS server, maybe with other gateways')
@@ -97,7 +103,7 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	)
 		.addHelpText('after', PUSH_EXAMPLES)
 		.action((file: string, { verbose, ...options }: AskOptions) =>
-			execute(async io => (await import('./push.ts')).push({ file, ...options }, io), { verbose, secrets }),
+			execute(async io => (await import('./push.ts')).push({ file, ...options }, io), asking(verbose)),
 		)
 
 	withAddress(
@@ -110,9 +116,10 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	)
 		.addHelpText('after', VERIFY_EXAMPLES)
 		.action((service: string, version: string, { verbose, ...options }: AskOptions) =>
-			execute(async io => (await import('./verify.ts')).verify({ service, version, ...options }, io), {
-				...{ verbose, secrets },
-			}),
+			execute(
+				async io => (await import('./verify.ts')).verify({ service, version, ...options }, io),
+				asking(verbose),
+			),
 		)
 
 	withAddress(
@@ -126,7 +133,7 @@ export const addGatewayCommands = (program: Command, execute: ExecuteCommand, { 
 	)
 		.addHelpText('after', STATUS_EXAMPLES)
 		.action(({ verbose, ...options }: AskOptions) =>
-			execute(async io => (await import('./status.ts')).status(options, io), { verbose, secrets }),
+			execute(async io => (await import('./status.ts')).status(options, io), asking(verbose)),
 		)
 }
 
@@ -141,6 +148,8 @@ const withAddress = (command: Command): Command =>
 const flagsOf = (options: ServeOptions): readonly SettingsFlag[] => [
 	{ flag: '--host', key: 'host', value: options.host },
 	{ flag: '--port', key: 'port', value: options.port },
+	{ flag: '--tls-cert', key: 'tls.certFile', value: options.tlsCert },
+	{ flag: '--tls-key', key: 'tls.keyFile', value: options.tlsKey },
 	{ flag: '--data', key: 'data', value: options.data },
 	{ flag: '--memory', key: 'memory', value: options.memory },
 	{ flag: '--nats', key: 'nats', value: options.nats },

@@ -12,7 +12,7 @@ The documentation is docs/gateway.md and docs/cli.md of the project.
 `
 
 export const SERVE_DESCRIPTION =
-	'Receives the configurations of services, keeps them, pulls those that ask for it, and hands them out: over HTTP, on a port of its own. What has been acknowledged survives a crash, of the process and of the machine. SIGTERM and ^C end it when all that is under way has been answered, a second one at once; SIGHUP has the tokens read anew.'
+	'Receives the configurations of services, keeps them, pulls those that ask for it, and hands them out: over HTTP, on a port of its own. What has been acknowledged survives a crash, of the process and of the machine. SIGTERM and ^C end it when all that is under way has been answered, a second one at once; SIGHUP has the tokens and the certificate read anew.'
 
 export const PUSH_DESCRIPTION =
 	'Pushes the whole configuration of a service: all of it is stored, or nothing. The version that the gateway has is skipped, a lower one refused, unless it is forced.'
@@ -20,7 +20,8 @@ export const PUSH_DESCRIPTION =
 export const VERIFY_DESCRIPTION =
 	'Asks whether the gateway has this version of a service: for a deployment that waits for it. To check the signature of a file, there is remote-term check.'
 
-export const STATUS_DESCRIPTION = 'Shows a gateway: its services, its pulls and what was refused lately.'
+export const STATUS_DESCRIPTION =
+	'Shows a gateway: its services, its pulls, its stream and what was refused lately.'
 
 const variables = GATEWAY_VARIABLES.map(({ name, path }) => `  ${name.padEnd(40)}${path.join('.')}`).join(
 	'\n',
@@ -36,7 +37,7 @@ export const SERVE_EXAMPLES = teach(
 
   Several gateways, one truth, reachable by others, and services may ask to be pulled:
   $ remote-term serve --host 0.0.0.0 --nats nats://nats.internal:4222 --config gateway.json \\
-      --allow-origin https://orders.example.com
+      --tls-cert ./cert.pem --tls-key ./key.pem --allow-origin https://orders.example.com
 
   What it makes of its file, its environment and its options:
   $ remote-term serve --config gateway.json --print-config`,

@@ -9,6 +9,7 @@ import type { LogFields, Logger } from '../core/logger.ts'
 import type { StreamingOptions, TokenSource, TokenSpec } from '../gateway/index.ts'
 import { createGateway, readTokenFile } from '../gateway/index.ts'
 import type { Settings } from '../gateway/settings/schema.ts'
+import { readCertificateFiles } from '../gateway/settings/certificate-files.ts'
 import { readSettings, shownSettings, type SettingsFlag } from '../gateway/settings/settings.ts'
 import { interruptionOf, write, type Io } from './io.ts'
 
@@ -45,10 +46,14 @@ export const serve = async (
 		db: await openDb(settings, logger),
 		...{ clock: io.clock, logger },
 	})
-	const reload = (): void => void gateway.reloadTokens()
+	const reload = (): void => {
+		void gateway.reloadTokens()
+		void gateway.reloadCertificate()
+	}
 	process.on('SIGHUP', reload)
 	try {
-		const { url } = await gateway.listen({ host: settings.host, port: settings.port })
+		const { host, port, tls } = settings
+		const { url } = await gateway.listen({ host, port, tls: tls && (() => readCertificateFiles(tls)) })
 		await say(`listening  ${url}${settings.basePath}\n`)
 		await say(`database   ${labelOf(settings)}\n`)
 		await untilTold(io.signal)

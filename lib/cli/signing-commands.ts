@@ -7,13 +7,11 @@ import {
 	CHECK_DESCRIPTION,
 	CHECK_EXAMPLES,
 } from './help.ts'
+import type { FailureContext } from './failure.ts'
 import type { Io } from './io.ts'
 
 /** Runs a command that reads no SOURCE, and sees to what it throws. */
-export type ExecuteCommand = (
-	command: (io: Io) => Promise<void>,
-	options: { readonly verbose?: boolean | undefined; readonly secrets?: readonly string[] | undefined },
-) => Promise<void>
+export type ExecuteCommand = (command: (io: Io) => Promise<void>, options: FailureContext) => Promise<void>
 
 interface SignArguments {
 	readonly key: readonly string[]

@@ -16,9 +16,10 @@ export interface Scanned {
 /**
  * Walks over one MessagePack value without building it, and refuses with `DESERIALIZE_FAILED` all that must not reach
  * a decoder: counts that claim more than there are bytes, too deep nesting, extension types other than the timestamp,
- * map keys that are neither strings nor integers, invalid UTF-8, and bytes behind the value.
+ * map keys that are neither strings nor integers, invalid UTF-8, and bytes behind the value. `TOO_LARGE` is more than
+ * `maxValues` elements and members, an empty array or map counting as one.
  */
-export const scanMsgpack = (data: Uint8Array): Scanned => {
+export const scanMsgpack = (data: Uint8Array, maxValues = Infinity): Scanned => {
 	const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
 	const size = data.length
 	let at = 0
@@ -30,6 +31,8 @@ export const scanMsgpack = (data: Uint8Array): Scanned => {
 	const outerIsMap: boolean[] = []
 	/** How many values all of them lack. Each takes a byte at least. */
 	let owed = 1
+	/** Elements and members, claimed so far. */
+	let values = 0
 
 	const need = (bytes: number): void => {
 		if (bytes > size - at) throw refuse('the document ends too early', at)
@@ -44,13 +47,20 @@ export const scanMsgpack = (data: Uint8Array): Scanned => {
 		need(bytes)
 		at += bytes
 	}
-	const enter = (values: number, map: boolean): void => {
-		owed += values
+	const enter = (length: number, map: boolean): void => {
+		const parts = map ? 2 * length : length
+		owed += parts
 		if (owed > size - at) throw refuse('it claims more elements than it has bytes', at)
+		values += Math.max(1, length)
+		if (values > maxValues)
+			throw new RemoteTermError(
+				'TOO_LARGE',
+				`Expected a document of ${maxValues} elements and members at most`,
+			)
 		if (outerLeft.length >= MAX_DEPTH) throw refuse(`nesting is deeper than ${MAX_DEPTH} levels`, at)
 		outerLeft.push(left)
 		outerIsMap.push(isMap)
-		left = values
+		left = parts
 		isMap = map
 	}
 	const string = (length: number, isKey: boolean): void => {
@@ -87,7 +97,7 @@ export const scanMsgpack = (data: Uint8Array): Scanned => {
 		const token = data[at++]!
 		if (isKey && !mayBeKey(token)) throw refuse('a map key is neither a string nor an integer', at - 1)
 		if (token < 0x80 || token >= 0xe0) continue
-		if (token < 0x90) enter(2 * (token & 0x0f), true)
+		if (token < 0x90) enter(token & 0x0f, true)
 		else if (token < 0xa0) enter(token & 0x0f, false)
 		else if (token < 0xc0) string(token & 0x1f, isKey)
 		else {
@@ -155,10 +165,10 @@ export const scanMsgpack = (data: Uint8Array): Scanned => {
 					enter(number(4), false)
 					break
 				case 0xde:
-					enter(2 * number(2), true)
+					enter(number(2), true)
 					break
 				case 0xdf:
-					enter(2 * number(4), true)
+					enter(number(4), true)
 					break
 				default:
 					throw refuse('byte 0xC1 means nothing', at - 1)

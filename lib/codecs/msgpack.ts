@@ -21,8 +21,14 @@ const toMaps = new Unpackr({ ...settings, mapsAsObjects: false })
  * Errors: `DESERIALIZE_FAILED` for data that is truncated, followed by more, or deeper than 512 levels, for strings
  * that are not UTF-8, and for other extensions and keys. Claimed lengths are checked before anything is allocated.
  */
-export const msgpack = <T>(data: Uint8Array): T => {
-	const { namesProto } = scanMsgpack(data)
+export const msgpack = <T>(data: Uint8Array): T => msgpackUpTo(data, Infinity)
+
+/**
+ * The same, and `TOO_LARGE` for more than so many elements of arrays and members of maps together, an empty one counting
+ * as one: 30 MB of empty maps are 2 GB of objects.
+ */
+export const msgpackUpTo = <T>(data: Uint8Array, maxValues: number): T => {
+	const { namesProto } = scanMsgpack(data, maxValues)
 	try {
 		return (namesProto ? withoutMaps(toMaps.unpack(viewOf(data))) : toObjects.unpack(viewOf(data))) as T
 	} catch (error) {

@@ -62,7 +62,10 @@ const stream = z.object({
 	stateSince: moment,
 	items: count,
 	clients: count.describe('Streams that are open'),
-	lastChangeAt: moment.optional(),
+	connected: count.describe('Streams that were begun, since the start'),
+	refused: count.describe('Streams that were not: nothing to serve yet, too many clients, closed'),
+	dropped: count.describe('Streams that were broken off: slow, stalled, failed'),
+	lastChangeAt: moment.optional().describe('When clients were last told of something new'),
 	upstream: z
 		.object({
 			state: z.enum(['INITIALIZING', 'VALID', 'INTERRUPTED', 'OFF']),

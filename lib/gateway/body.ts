@@ -1,11 +1,11 @@
 import { inflate } from '#inflate'
 import { json } from '../codecs/json.ts'
-import { msgpack } from '../codecs/msgpack.ts'
+import { msgpackUpTo } from '../codecs/msgpack.ts'
 import { collect } from '../core/bytes.ts'
 import type { Clock } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import type { Encoding } from '../core/fetcher.ts'
-import { jsonDepth, tooDeep } from './depth.ts'
+import { jsonShape } from './json-shape.ts'
 import { Refusal } from './problem.ts'
 
 export interface BodyLimits {
@@ -15,6 +15,8 @@ export interface BodyLimits {
 	readonly maxInflatedBytes: number
 	/** Levels of arrays and objects in JSON; in MessagePack there may be 512, which costs a decoder nothing. */
 	readonly maxDepth: number
+	/** Elements of arrays and members of objects, all of a body together. */
+	readonly maxValues: number
 	/** How long it may take to arrive, in milliseconds. */
 	readonly timeout: number
 	/** What all bodies that are being read may take together, inflated. */
@@ -71,11 +73,16 @@ export class BodyReader {
 		const codec = codecOf(request.headers.get('content-type'))
 		const encoding = encodingOf(request.headers.get('content-encoding'))
 		this.#refuseLength(request.headers.get('content-length'))
+		if (request.bodyUsed) throw consumed()
 		if (request.body === null) throw new Refusal(400, 'EMPTY_BODY', 'The request has no body')
 		const account = { held: 0 }
 		try {
 			const bytes = await this.#receive(request.body, encoding, account)
-			if (bytes.length === 0) throw new Refusal(400, 'EMPTY_BODY', 'The body is empty')
+			if (bytes.length === 0) {
+				// A server would have waited for what is announced.
+				if (Number(request.headers.get('content-length')) > 0) throw consumed()
+				throw new Refusal(400, 'EMPTY_BODY', 'The body is empty')
+			}
 			return this.#decode(bytes, codec)
 		} finally {
 			this.#inFlight -= account.held
@@ -158,9 +165,14 @@ export class BodyReader {
 	}
 
 	#decode(bytes: Uint8Array, codec: Codec): unknown {
-		const { maxDepth } = this.#limits
-		if (codec === 'json' && jsonDepth(bytes, maxDepth) > maxDepth) throw tooDeep(maxDepth)
-		return codec === 'json' ? json(bytes) : msgpack(bytes)
+		const { maxDepth, maxValues } = this.#limits
+		if (codec === 'msgpack') return msgpackUpTo(bytes, maxValues)
+		const { depth, values } = jsonShape(bytes, this.#limits)
+		if (depth > maxDepth)
+			throw new Refusal(400, 'DESERIALIZE_FAILED', `The body nests deeper than ${maxDepth} levels`)
+		if (values > maxValues)
+			throw new Refusal(413, 'TOO_LARGE', `Expected a body of ${maxValues} elements and members at most`)
+		return json(bytes)
 	}
 
 	#tooLarge(found: string): Refusal {
@@ -170,6 +182,15 @@ export class BodyReader {
 		})
 	}
 }
+
+/** A mistake of whoever has mounted the gateway, and not of the client. */
+const consumed = (): Refusal =>
+	new Refusal(
+		500,
+		'INTERNAL',
+		'The body was read before it came to the gateway: no body parser may stand in front of it',
+		{ headers: CLOSE },
+	)
 
 const bodyRefusal = (error: RemoteTermError): Refusal => {
 	const status = error.code === 'INFLATED_TOO_LARGE' || error.code === 'TOO_LARGE' ? 413 : 400

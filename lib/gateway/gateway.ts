@@ -9,11 +9,12 @@ import { forwardedAddress, isLoopbackHost } from './address.ts'
 import { Admission } from './admission.ts'
 import { auditTo } from './audit.ts'
 import { BodyReader } from './body.ts'
+import { CertificateWatch, type CertificateSource } from './certificate.ts'
 import { Lifecycle, makeDesk } from './desk.ts'
 import { describeApi } from './describe-api.ts'
 import { GatewayMetrics } from './gateway-metrics.ts'
 import { nodeListener, NodeServer, type Listening, type NodeListener } from './node-server.ts'
-import { checkOptions, type CheckedOptions, type GatewayOptions } from './options.ts'
+import { checkOptions, serverLimitsOf, type CheckedOptions, type GatewayOptions } from './options.ts'
 import { packageVersion } from './package-version.ts'
 import { pullPolicyOf, Pulls } from './pulls.ts'
 import { RouteTable } from './route-table.ts'
@@ -29,6 +30,8 @@ export interface ListenOptions {
 	readonly host?: string | undefined
 	/** 0: one that is free. */
 	readonly port: number
+	/** Speak TLS, 1.2 or newer, and nothing else. Default: HTTP as it is, for this machine or behind a proxy. */
+	readonly tls?: CertificateSource | undefined
 }
 
 /** What a framework may tell about a request besides the request. */
@@ -85,6 +88,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 				maxBytes: limits.maxBodyBytes,
 				maxInflatedBytes: limits.maxInflatedBytes,
 				maxDepth: limits.maxDepth,
+				maxValues: limits.maxValues,
 				maxBytesInFlight: limits.maxBytesInFlight,
 				timeout: timeouts.body,
 			},
@@ -187,33 +191,25 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	 * Starts, and serves on a port of its own.
 	 *
 	 * @throws `TRANSPORT_FAILED` where nobody can listen there; `INVALID_OPTION` for an address that strangers can reach
-	 *   while `allowAnonymous` is `'loopback'`; and what `start` throws.
+	 *   while `allowAnonymous` is `'loopback'`, and for a certificate that cannot be used; and what `start` throws.
 	 */
-	async listen({ host = '127.0.0.1', port }: ListenOptions): Promise<Listening> {
-		const { anonymity, limits, timeouts } = this.#checked
+	async listen({ host = '127.0.0.1', port, tls }: ListenOptions): Promise<Listening> {
+		const { anonymity, timeouts } = this.#checked
 		if (anonymity === 'loopback' && !isLoopbackHost(host))
 			throw new RemoteTermError(
 				'INVALID_OPTION',
 				`\`allowAnonymous: 'loopback'\` needs a loopback address to listen on, got ${host}`,
 			)
 		if (this.#server !== undefined) throw new RemoteTermError('INVALID_OPTION', 'The gateway listens already')
-		await this.start()
-		this.#server = new NodeServer(
-			this.listener,
-			{
-				maxBodyBytes: limits.maxBodyBytes,
-				maxConnections: limits.maxConnections,
-				maxHeaderSize: limits.maxHeaderBytes,
-				headersTimeout: timeouts.headers,
-				requestTimeout: timeouts.headers + timeouts.body,
-				keepAliveTimeout: timeouts.keepAlive,
-			},
-			this.#clock,
-		)
+		const certificate = tls && new CertificateWatch(tls, timeouts.tokens, this.#clock, this.#logger)
+		const server = new NodeServer(this.listener, serverLimitsOf(this.#checked), this.#clock, certificate)
+		this.#server = server
 		try {
-			return await this.#server.listen(host, port)
+			await this.start()
+			return await server.listen(host, port)
 		} catch (error) {
 			this.#server = undefined
+			await server.close(0)
 			throw error
 		}
 	}
@@ -228,6 +224,11 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	/** Asks a `tokens` function now, as on SIGHUP. Never rejects: tokens that cannot be had stay as they were. */
 	reloadTokens(): Promise<void> {
 		return this.#tokens.reload()
+	}
+
+	/** Asks a `tls` function now, as on SIGHUP. Never rejects: a certificate that cannot be had stays as it was. */
+	async reloadCertificate(): Promise<void> {
+		await this.#server?.reloadCertificate()
 	}
 
 	/**

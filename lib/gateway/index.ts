@@ -1,5 +1,6 @@
 export type { Anonymity } from './admission.ts'
 export type { Audit, AuditEntry } from './audit.ts'
+export type { Certificate, CertificateSource } from './certificate.ts'
 export { createGateway, Gateway, type FetchInfo, type ListenOptions } from './gateway.ts'
 export type { Listening } from './node-server.ts'
 export type { GatewayLimits, GatewayOptions, GatewayTimeouts, TokenSource } from './options.ts'

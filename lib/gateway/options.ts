@@ -8,14 +8,16 @@ import { invalid, notNegativeInteger, onlyKnownOptions, positive, positiveIntege
 import type { Schema } from '../core/standard-schema.ts'
 import type { Anonymity } from './admission.ts'
 import type { Audit } from './audit.ts'
+import type { ServerLimits } from './node-server.ts'
 import type { PullOptions } from './pulls.ts'
 import type { RateLimitOptions } from './rate-limit.ts'
 import type { JsonSchema, Route } from './route.ts'
+import type { Source } from './source-watch.ts'
 import type { StreamingOptions } from './stream/streaming.ts'
 import type { TokenSpec } from './tokens.ts'
 
 /** Tokens, or where to ask for them. Asked at the start, every few seconds, and by `reloadTokens`. */
-export type TokenSource = readonly TokenSpec[] | (() => readonly TokenSpec[] | Promise<readonly TokenSpec[]>)
+export type TokenSource = Source<readonly TokenSpec[]>
 
 /** Sizes in bytes. */
 export interface GatewayLimits {
@@ -27,6 +29,8 @@ export interface GatewayLimits {
 	readonly maxBytesInFlight: number
 	/** Levels of arrays and objects. Default: 64. */
 	readonly maxDepth: number
+	/** Elements of arrays and members of objects, in the whole body of a request. Default: 500 000. */
+	readonly maxValues: number
 	/** Of one service. Default: 10 000. */
 	readonly maxItems: number
 	/** Of one item. Default: 256 KiB. */
@@ -47,7 +51,7 @@ export interface GatewayTimeouts {
 	readonly keepAlive: number
 	/** How long `close` waits for what is under way. Default: 10 s. */
 	readonly drain: number
-	/** How often a `tokens` function is asked. Default: 5 s. */
+	/** How often a `tokens` function is asked, and a `tls` one. Default: 5 s. */
 	readonly tokens: number
 }
 
@@ -96,6 +100,7 @@ const LIMITS: GatewayLimits = Object.freeze({
 	maxInflatedBytes: 32 * 2 ** 20,
 	maxBytesInFlight: 256 * 2 ** 20,
 	maxDepth: 64,
+	maxValues: 500_000,
 	maxItems: 10_000,
 	maxItemBytes: 256 * 2 ** 10,
 	maxConnections: 1_000,
@@ -157,3 +162,15 @@ export const checkOptions = <Item extends ConfigItem>(options: GatewayOptions<It
 		...{ basePath, tokens },
 	}
 }
+
+export const serverLimitsOf = ({
+	limits,
+	timeouts,
+}: Pick<CheckedOptions, 'limits' | 'timeouts'>): ServerLimits => ({
+	maxBodyBytes: limits.maxBodyBytes,
+	maxConnections: limits.maxConnections,
+	maxHeaderSize: limits.maxHeaderBytes,
+	headersTimeout: timeouts.headers,
+	requestTimeout: timeouts.headers + timeouts.body,
+	keepAliveTimeout: timeouts.keepAlive,
+})

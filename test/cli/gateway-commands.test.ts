@@ -4,9 +4,19 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { Packr } from 'msgpackr'
-import { command, runInside, startCommand, temporaryFolder, type Running } from '../support/command.ts'
+import {
+	command,
+	runInside as runAtOnce,
+	startCommand,
+	temporaryFolder,
+	type Running,
+} from '../support/command.ts'
 import { item, push, startGateway, TOKENS } from '../support/gateway.ts'
 import { closedPort, serve } from '../support/serve.ts'
+
+/** A machine that does a lot besides may take longer to answer than a person would wait. */
+const runInside: typeof runAtOnce = (args, options) =>
+	runAtOnce(['push', 'verify', 'status'].includes(args[0]!) ? [...args, '--timeout', '60s'] : args, options)
 
 const TOKEN = 'token-of-the-command-line-0123456789'
 const config = (version: string): object => ({ service: 'users', ...push(version, [item('a'), item('b')]) })
@@ -79,10 +89,15 @@ test('serve, push, verify and status: from an empty folder to a service that sur
 	const shown = await runInside(['status'], { env: after })
 	t.regex(
 		shown.out,
-		/^gateway {2}ready {2}version \S+ {2}1 services {2}2 items\n\nservice {2}version {2}revision.*\nusers {4}1\.0\.0 {4}2 /,
+		/^gateway {2}ready {2}version \S+ {2}1 service {2}2 items\n\nservice {2}version {2}revision.*\nusers {4}1\.0\.0 {4}2 /,
+	)
+	t.regex(
+		shown.out,
+		/\nstream {3}clients {2}items {2}last change.*\nserving {2}0 {8}2 {6}never {8}0 {10}0 {8}0\n/,
 	)
 	t.like(JSON.parse((await runInside(['status', '--json'], { env: after })).out), {
 		gateway: { status: 'ready', items: 2 },
+		stream: { state: 'serving', clients: 0, items: 2 },
 	})
 	for (const { out, err } of [ended, shown, refused, older]) t.false(`${out}${err}`.includes(TOKEN))
 })
@@ -128,8 +143,23 @@ test('push reads a pipe, and a token from a file that may be replaced', async t 
 		env: { REMOTE_TERM_TOKEN: 'wrong-token-0123456789' },
 	})
 	t.is(wrong.code, 1)
-	t.regex(wrong.err, /\(FETCH_DENIED\)/)
+	t.regex(wrong.err, /\(FETCH_DENIED\)\n {2}hint: .*--token-file or REMOTE_TERM_TOKEN/)
 	t.false(wrong.err.includes('wrong-token'))
+})
+
+test('status shows the stream above, and what is wrong with it; and no stream where none is', async t => {
+	const env = { REMOTE_TERM_TOKEN: TOKENS.read }
+	const upstream = { url: `http://127.0.0.1:${await closedPort()}`, token: TOKENS.read }
+	const relay = await startGateway(t, { stream: { upstream } })
+	for (;;) {
+		const { code, out } = await runInside(['status', '--gateway', relay.url], { env })
+		t.is(code, 0)
+		if (/\nupstream .*\n\w+ .*FETCH_FAILED: /.test(out)) break
+	}
+	const { url } = await startGateway(t, { stream: false })
+	const { code, out } = await runInside(['status', '--gateway', url], { env })
+	t.is(code, 0)
+	t.notRegex(out, /stream/)
 })
 
 test('status stays with --watch until it is told to end', async t => {
@@ -142,6 +172,38 @@ test('status stays with --watch until it is told to end', async t => {
 	const { code, out } = await running.ended
 	t.is(code, 0)
 	for (const line of out.trim().split('\n')) t.like(JSON.parse(line), { gateway: { status: 'ready' } })
+})
+
+test('status --watch outlives a gateway that is gone for a while, but no token that is refused', async t => {
+	let answers: ReadonlyArray<readonly [status: number, body: object]> = []
+	const good = { gateway: { status: 'ready', version: '1', items: 0 }, services: [], pulls: [], failures: [] }
+	const denied = { code: 'UNAUTHORIZED', detail: 'This token is not known' }
+	const { url } = await serve(t, (request, response) => {
+		const next = answers[0]
+		answers = answers.slice(1)
+		if (next === undefined) return void request.socket.destroy()
+		response.writeHead(next[0], { 'content-type': 'application/json' }).end(JSON.stringify(next[1]))
+	})
+	const args = ['status', '--watch', '--json', '--interval', '20ms', '--gateway', url.href]
+	const running = startCommand(t, args)
+	await new Promise<void>(resolve => {
+		let err = ''
+		running.child.stderr!.on('data', (chunk: Buffer) => {
+			err += chunk.toString()
+			if (err.includes('(FETCH_FAILED)')) resolve()
+		})
+	})
+	answers = [
+		[200, good],
+		[503, { code: 'STOPPED', detail: 'The gateway is about to end' }],
+		[200, { ...good, gateway: { ...good.gateway, items: 7 } }],
+		[401, denied],
+	]
+	await running.line('"items":7')
+	const { code, err } = await running.ended
+	t.is(code, 1)
+	t.regex(err, /about to end.*\n/)
+	t.regex(err, /This token is not known \(FETCH_DENIED\)\n {2}hint: [^\n]*\n$/)
 })
 
 test('what is no gateway is told from one', async t => {

@@ -27,7 +27,7 @@ test('two gateways on one NATS server share one truth, and one of them outlives 
 	}
 	const [one, other] = await Promise.all([start(), start()])
 	const ask = (url: string, ...args: readonly string[]) =>
-		runInside(args, { env: { REMOTE_TERM_GATEWAY: url, REMOTE_TERM_TOKEN: TOKEN } })
+		runInside([...args, '--timeout', '60s'], { env: { REMOTE_TERM_GATEWAY: url, REMOTE_TERM_TOKEN: TOKEN } })
 	const pushed = await ask(one.url, 'push', file)
 	t.is(pushed.code, 0, pushed.err)
 	while ((await ask(other.url, 'verify', 'users', '1.0.0')).code !== 0);

@@ -1,5 +1,4 @@
 import type { ExecutionContext } from 'ava'
-import type { Page } from 'playwright-core'
 import { MemoryConfigDb } from '../../lib/config/memory.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { createGateway } from '../../lib/gateway/gateway.ts'
@@ -8,24 +7,9 @@ import { parseExposition } from '../support/exposition.ts'
 import { item, push, startGateway, TOKENS, tokens, type RunningGateway } from '../support/gateway.ts'
 import { waitFor } from '../support/wait.ts'
 import { serve } from '../support/serve.ts'
+import { enter, rowsOf, shows } from './page-reader.ts'
 
 const test = browserTest()
-
-/** Whether an element shows, and with what: what a test of a page waits for. */
-const shows = (page: Page, selector: string, text: string | RegExp): Promise<void> =>
-	page.locator(selector, { hasText: text }).first().waitFor({ timeout: 20_000 })
-
-/** The cells of a table, row by row, without the moments. */
-const rowsOf = (page: Page, id: string): Promise<string[][]> =>
-	page.evaluate<string[][]>(
-		`[...document.querySelectorAll('#${id}-rows tbody tr')].map(row =>
-			[...row.children].filter(cell => !cell.querySelector('time')).map(cell => cell.textContent))`,
-	)
-
-const enter = async (page: Page, token: string): Promise<void> => {
-	await page.getByLabel('Token', { exact: true }).fill(token)
-	await page.keyboard.press('Enter')
-}
 
 const assertQuiet = (t: ExecutionContext, { requested, complaints }: Visit, origin: string): void => {
 	t.deepEqual(complaints, [])

@@ -154,6 +154,22 @@ test('a gateway that cannot open its database says so, and one that cannot liste
 	await t.throwsAsync(other.listen({ port: 0 }), { code: 'INVALID_OPTION' })
 })
 
+test('whoever closes while it is about to listen is left with nothing that listens', async t => {
+	const port = await closedPort()
+	for (const isStarted of [false, true]) {
+		const gateway = createGateway({ db: new MemoryConfigDb(), tokens, logger: silentLogger })
+		if (isStarted) await gateway.start()
+		const listening = t.throwsAsync(gateway.listen({ port }), { code: 'STOPPED' })
+		await gateway.close()
+		await listening
+	}
+	const twice = createGateway({ db: new MemoryConfigDb(), tokens, logger: silentLogger })
+	t.teardown(() => twice.close())
+	const first = twice.listen({ port })
+	await t.throwsAsync(twice.listen({ port: 0 }), { code: 'INVALID_OPTION', message: /listens already/ })
+	t.is((await first).port, port)
+})
+
 test('closing leaves no timer', async t => {
 	const clock = new FakeClock()
 	const { gateway } = await startGateway(t, { clock, tokens: () => tokens })

@@ -237,6 +237,15 @@ test('an offer to speak another protocol, as some clients always make it, is pas
 	t.is(answer.status, 200)
 })
 
+test('HTTP/1.0 needs no Host, which lets nobody in who says by it that it is on this machine', async t => {
+	const { port } = await startGateway(t, { tokens: [], allowAnonymous: 'loopback' })
+	const ask = (path: string, more = '') =>
+		raw(t, port, socket => socket.write(`GET ${path} HTTP/1.0\r\n${more}\r\n`))
+	t.is((await ask('/healthz')).status, 200)
+	t.is((await ask('/v1/services')).status, 401)
+	t.is((await ask('/v1/services', 'Host: localhost\r\n')).status, 200)
+})
+
 test('connections beyond the limit are closed, and those within it go on', async t => {
 	const { port } = await startGateway(t, { limits: { maxConnections: 2 } })
 	const ping = 'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'

@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
 import { getRequestListener } from '@hono/node-server'
 import test, { type ExecutionContext } from 'ava'
+import express from 'express'
 import { withExpress } from '../../examples/gateway/express.ts'
 import { withFastify } from '../../examples/gateway/fastify.ts'
 import { withHono } from '../../examples/gateway/hono.ts'
@@ -79,7 +80,6 @@ for (const [name, basePath, mount] of frameworks) {
 			db: new MemoryConfigDb({ logger: silentLogger }),
 			...{ tokens, basePath, logger: silentLogger },
 			limits: { maxBodyBytes: 50_000 },
-			timeouts: { body: 500 },
 			failedAuthentications: { perSecond: 0.1, burst: 2 },
 		})
 		t.teardown(() => gateway.close())
@@ -134,6 +134,28 @@ for (const [name, basePath, mount] of frameworks) {
 		t.true((await second.read()).done)
 	})
 }
+
+test('a body parser in front is told from a client that sends nothing', async t => {
+	const errors: string[] = []
+	const gateway = createGateway({
+		db: new MemoryConfigDb({ logger: silentLogger }),
+		...{ tokens, logger: { ...silentLogger, error: (message: string) => void errors.push(message) } },
+	})
+	t.teardown(() => gateway.close())
+	await gateway.start()
+	const app = express().use(express.json()).use(gateway.listener)
+	const url = await listenOn(t, app)
+	const consumed = await answered(
+		await fetch(requestOf(`${url}/v1/services/users`, { method: 'PUT', json: push('1') })),
+	)
+	t.is(consumed.status, 500)
+	t.regex(consumed.body.detail, /no body parser may stand in front/)
+	t.regex(errors.join(), /no body parser/)
+	t.is((await fetch(requestOf(`${url}/v1/services`))).status, 200, 'what has no body works')
+	const read = requestOf('http://x/v1/services/users', { method: 'PUT', json: push('1') })
+	await read.text()
+	t.regex((await answered(await gateway.fetch(read))).body.detail, /no body parser/)
+})
 
 test('under a base path, everything is there and nothing beside it', async t => {
 	const gateway = createGateway({

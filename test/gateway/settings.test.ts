@@ -82,6 +82,21 @@ test('what says nothing of the database, or of who may come in, is no configurat
 	t.regex(faults({ ...minimal, basePath: '/a/' }), /basePath: /)
 })
 
+test('of a key that may be of several kinds the fault within is named, or the kinds', t => {
+	const faults = (file: object): string =>
+		t.throws(() => readSettings({ file: { ...minimal, ...file } })).message
+	t.regex(
+		faults({ stream: { lifetime: 'x', prt: 1 } }),
+		/: stream\.lifetime: expected number or null; stream: .*"prt"/,
+	)
+	t.regex(faults({ stream: true }), /: stream: expected false or object$/)
+	t.regex(faults({ rateLimit: { burst: 0 } }), /: rateLimit\.burst: /)
+	t.regex(faults({ nats: { servers: 5 } }), /: nats\.servers: expected string or array/)
+	t.regex(faults({ nats: 5 }), /: nats: expected string or object/)
+	t.regex(faults({ allowAnonymous: true }), /: allowAnonymous: expected false or loopback or anywhere/)
+	t.regex(faults({ tls: { certFile: 'cert.pem' } }), /: tls\.keyFile: /)
+})
+
 test('settings are shown without their secrets', t => {
 	const settings = readSettings({
 		file: {

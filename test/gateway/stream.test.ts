@@ -29,7 +29,9 @@ test('what is pushed flows out, and so do its changes, flags and removals', asyn
 	t.is(client.status.state, 'VALID')
 
 	const { stream } = (await ask('/v1/status')).body as unknown as { stream: object }
-	t.like(stream, { state: 'serving', items: 1, clients: 1 })
+	t.like(stream, { state: 'serving', items: 1, clients: 1, refused: 1, dropped: 0 })
+	t.true((stream as { connected: number }).connected >= 1)
+	t.is(typeof (stream as { lastChangeAt: unknown }).lastChangeAt, 'number')
 	const metrics = (await ask('/metrics')).text
 	t.regex(metrics, /^remote_term_gateway_stream_clients\{\} 1$/m)
 	t.regex(metrics, /^remote_term_gateway_stream_events_total\{event="delete"\} 2$/m)
@@ -119,10 +121,12 @@ test('a client that does not read is dropped, and costs the others nothing', asy
 	t.false(unread.complete, 'the connection was broken, and not ended')
 	await fact('one stream is left', () => client.status.state === 'VALID')
 	t.regex((await ask('/metrics')).text, /^remote_term_gateway_stream_clients\{\} 1$/m)
+	t.like((await ask('/v1/status')).body['stream'], { clients: 1, connected: 2, dropped: 1 })
 })
 
 test('close ends the streams before it waits, those too that nobody reads', async t => {
-	const { ask, url, gateway } = await startGateway(t)
+	// So long that nothing but the streams' own end can explain that it ends.
+	const { ask, url, gateway } = await startGateway(t, { timeouts: { drain: 600_000 } })
 	await ask('/v1/services/users', put(push('1.0.0')))
 	const client = followGateway(t, url, TOKENS.read)
 	await client.start()

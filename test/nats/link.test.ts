@@ -5,11 +5,12 @@ import { asDatabaseError, asFetchError, asTransportError, faultOf } from '../../
 import { NatsLink, type NatsLinkEvents } from '../../lib/nats/link.ts'
 import { parseNatsOptions, type NatsOptions } from '../../lib/nats/options.ts'
 import type { Lifetime } from '../support/lifetime.ts'
-import { createCertificates, natsTest, startNatsCluster, startNatsServer } from '../support/nats-server.ts'
+import { natsTest, startNatsCluster, startNatsServer } from '../support/nats-server.ts'
 import { createNatsAuthority } from '../support/nats-authority.ts'
 import { closedPort } from '../support/serve.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { temporaryFolder } from '../support/temporary.ts'
+import { createCertificates } from '../support/certificates.ts'
 import { waitFor } from '../support/wait.ts'
 
 const test = natsTest()

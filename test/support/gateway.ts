@@ -131,7 +131,8 @@ export const raw = (
 			const head = text.slice(0, end)
 			const length = Number(/^content-length: (\d+)/im.exec(head)?.[1] ?? 0)
 			const body = text.slice(end + 4)
-			if (body.length >= length) resolve({ status: Number(head.slice(9, 12)), head, body, socket })
+			if (Buffer.byteLength(body) >= length)
+				resolve({ status: Number(head.slice(9, 12)), head, body, socket })
 		}
 		socket.setEncoding('utf8')
 		socket.on('data', (chunk: string) => {

@@ -5,8 +5,9 @@ import { connect } from '@nats-io/transport-node'
 import type { ExecutionContext } from 'ava'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { NatsTransport, type NatsTransportOptions } from '../../lib/transports/nats.ts'
-import { createCertificates, natsTest, startNatsCluster, startNatsServer } from '../support/nats-server.ts'
+import { natsTest, startNatsCluster, startNatsServer } from '../support/nats-server.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { createCertificates } from '../support/certificates.ts'
 import { waitFor } from '../support/wait.ts'
 
 const test = natsTest()

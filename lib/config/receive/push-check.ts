@@ -32,6 +32,8 @@ export interface CheckedPush<Item> {
 /** All faults are looked for, but the wrongest push gets no longer an answer than this. */
 const MAX_ISSUES = 1_000
 const ISSUES_SHOWN = 5
+/** Of the envelope, which knows a dozen. To copy half a million of them would take a second. */
+const MAX_MEMBERS = 100
 /** The event loop gets its turn after so many items. */
 const TURN = 200
 
@@ -125,6 +127,11 @@ const kindOf = (value: unknown): string => {
 const checkEnvelope = (config: unknown, limits: PushLimits, faults: Faults): PushEnvelope | undefined => {
 	if (typeof config !== 'object' || config === null || Array.isArray(config)) {
 		faults.add([], `expected an object with service, nodes, configVersion and items, got ${kindOf(config)}`)
+		return undefined
+	}
+	const members = Object.keys(config).length
+	if (members > MAX_MEMBERS) {
+		faults.add([], `has ${members} members, more than ${MAX_MEMBERS}`)
 		return undefined
 	}
 	const { items, ...rest } = config as { readonly items?: unknown }

@@ -53,6 +53,7 @@ ${section(
 	'<span class="grow"></span><input id="filter" type="search" placeholder="Filter by service" aria-label="Filter by service">',
 )}
 ${section('pulls', 'Pulls')}
+${section('streams', 'Stream', '<span class="dim small">what was told to whoever follows it</span>')}
 ${section('failures', 'Failures', '<span class="dim small">what was refused lately</span>')}
 </div>
 </main>

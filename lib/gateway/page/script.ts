@@ -16,7 +16,8 @@ const add = (parent, tag, text, kind) => {
 	return element
 }
 const number = n => n.toLocaleString('en')
-const KINDS = { ready: 'good', ok: 'good', starting: 'warn', closing: 'warn', waiting: 'warn', failing: 'bad', not_pulled: 'bad' }
+const KINDS = { ready: 'good', ok: 'good', starting: 'warn', closing: 'warn', waiting: 'warn', failing: 'bad', not_pulled: 'bad',
+	serving: 'good', closed: 'warn', VALID: 'good', INITIALIZING: 'warn', INTERRUPTED: 'bad', OFF: 'bad' }
 
 const UNITS = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]]
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'always' })
@@ -35,7 +36,7 @@ const time = (parent, ms) => {
 
 /** How the cells of a column are made. */
 const text = value => cell => { cell.textContent = value === undefined || value === null || value === '' ? '–' : String(value) }
-const count = value => cell => { cell.className = 'number'; cell.textContent = number(value) }
+const count = value => cell => { cell.className = 'number'; cell.textContent = value === undefined ? '–' : number(value) }
 const long = value => cell => { cell.className = 'long'; text(value)(cell) }
 const moment = ms => cell => { if (ms === undefined || ms === null) cell.textContent = '–'; else time(cell, ms) }
 const badge = word => cell => { add(cell, 'span', word.replace('_', ' '), 'badge ' + (KINDS[word] || '')) }
@@ -55,6 +56,12 @@ const SECTIONS = {
 			moment(p.nextPullAt), count(p.consecutiveFailures), p.lastError ? long(p.lastError.code + ': ' + p.lastError.message) : text()],
 		name: p => p.service,
 	},
+	streams: {
+		empty: 'No stream is served.',
+		heads: ['stream', 'state', 'since', '#clients', '#items', 'last news', '#connected', '#refused', '#dropped', 'last error'],
+		row: s => [text(s.name), badge(s.state), moment(s.stateSince), count(s.clients), count(s.items), moment(s.lastAt),
+			count(s.connected), count(s.refused), count(s.dropped), s.lastError ? long(s.lastError.code + ': ' + s.lastError.message) : text()],
+	},
 	failures: {
 		empty: 'Nothing was refused lately.',
 		heads: ['service', 'item', 'by', '#times', 'last', 'reasons'],
@@ -64,13 +71,19 @@ const SECTIONS = {
 	},
 }
 
+/** The stream that is served, and the one that it passes on. */
+const streamsOf = ({ stream }) => stream === undefined ? [] : [
+	{ ...stream, name: 'served', lastAt: stream.lastChangeAt },
+	...(stream.upstream ? [{ ...stream.upstream, name: 'upstream', lastAt: stream.upstream.lastEventAt }] : []),
+]
+
 const drawn = {}
 let shown
 const draw = id => {
 	const section = SECTIONS[id]
 	const all = shown[id]
 	const filter = at('filter').value.trim().toLowerCase()
-	const rows = all.filter(one => section.name(one).toLowerCase().includes(filter))
+	const rows = section.name ? all.filter(one => section.name(one).toLowerCase().includes(filter)) : all
 	// What has not changed is not drawn again: nobody loses what they have selected.
 	const now = JSON.stringify([all.length, rows])
 	if (drawn[id] === now) return
@@ -101,7 +114,7 @@ const state = (word, kind) => {
 }
 const say = words => { if (at('said').textContent !== words) at('said').textContent = words }
 const show = status => {
-	shown = status
+	shown = { ...status, streams: streamsOf(status) }
 	const { gateway, services, pulls } = status
 	state(gateway.status, KINDS[gateway.status] || '')
 	at('version').textContent = 'version ' + gateway.version

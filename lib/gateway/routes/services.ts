@@ -168,11 +168,11 @@ export const summaryOf = (record: ServiceRecord<ServiceConfig>, items: number): 
 export const unknown = (service: string): Refusal =>
 	new Refusal(404, 'NOT_FOUND', `There is no service ${service}`)
 
-/** The body's service must be the path's; a body that names none means the path's. */
+/** The body's service must be the path's; a body that names none means the path's, and gets it: it is nobody else's. */
 const ofService = (body: unknown, service: string): unknown => {
 	if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
 	const named = (body as { readonly service?: unknown }).service
-	if (named === undefined) return { ...body, service }
+	if (named === undefined) return Object.assign(body, { service })
 	if (named === service) return body
 	const message = `expected ${JSON.stringify(service)}, as in the path`
 	throw new Refusal(

@@ -67,6 +67,14 @@ export const settingsSchema = z.strictObject({
 		.default('')
 		.describe('What stands before every path'),
 
+	tls: z
+		.strictObject({
+			certFile: z.string().min(1).describe('PEM; read anew when it changes, and on SIGHUP'),
+			keyFile: z.string().min(1).describe('PEM, its private key'),
+		})
+		.optional()
+		.describe('Speak TLS, and nothing else'),
+
 	data: z.string().min(1).optional().describe('The directory of the LMDB database'),
 	memory: z.boolean().default(false).describe('Keep everything in memory only, and lose it at the end'),
 	nats: nats.optional().describe('A NATS server, or its options, whose JetStream keeps the database'),
@@ -114,6 +122,7 @@ export const settingsSchema = z.strictObject({
 			maxInflatedBytes: bytes.default(32 * 2 ** 20).describe('Of a request, after decompression'),
 			maxBytesInFlight: bytes.default(256 * 2 ** 20).describe('Of all requests that are being read'),
 			maxDepth: z.int().min(4).max(512).default(64).describe('Levels of arrays and objects'),
+			maxValues: count.default(500_000).describe('Elements of arrays and members of objects, of a request'),
 			maxItems: count.default(10_000).describe('Of one service'),
 			maxItemBytes: bytes.default(256 * 2 ** 10).describe('Of one item'),
 			maxConnections: count.default(1_000),

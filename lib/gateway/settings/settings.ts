@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { mask, redactUrl } from '../../core/redact.ts'
 import { RemoteTermError, type ErrorIssue } from '../../core/errors.ts'
 import { settingsSchema, type Settings } from './schema.ts'
@@ -50,8 +51,7 @@ export const readSettings = ({ file = {}, fileName, env = {}, flags = [] }: Sett
 	for (const name of unknownVariables(env))
 		faults.push({ path: [name], message: 'is no variable of the gateway' })
 	const { success, data, error } = settingsSchema.safeParse(settings)
-	for (const { path, message } of error?.issues ?? [])
-		faults.push({ path: path.map(part => (typeof part === 'number' ? part : String(part))), message })
+	faults.push(...(error?.issues ?? []).flatMap(issue => faultsOf(issue)))
 	if (success) faults.push(...contradictions(data, key => nameOf([key], origins)))
 	if (success && faults.length === 0) return data
 	const lines = faults.map(
@@ -70,6 +70,27 @@ const nameOf = (path: ErrorIssue['path'], origins: ReadonlyMap<string, string>):
 		if (origin !== undefined) return origin
 	}
 	return path.join('.')
+}
+
+type Issue = z.core.$ZodIssue
+
+/**
+ * Of a key that may be one of several kinds, the faults within the kind that it is of; or which kinds there are. By itself
+ * Zod says of such a key that its input is invalid, whatever is wrong in it.
+ */
+const faultsOf = (issue: Issue, outer: ErrorIssue['path'] = []): readonly ErrorIssue[] => {
+	const path = [...outer, ...issue.path.map(part => (typeof part === 'number' ? part : String(part)))]
+	if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [{ path, message: issue.message }]
+	const isWithin = ({ path: inner, code }: Issue): boolean => inner.length > 0 || code === 'unrecognized_keys'
+	const meant = issue.errors.find(kind => kind.every(isWithin))
+	if (meant !== undefined) return meant.flatMap(one => faultsOf(one, path))
+	const kinds = new Set(issue.errors.flat().flatMap(kindsOf))
+	return [{ path, message: `expected ${[...kinds].join(' or ')}` }]
+}
+
+const kindsOf = (issue: Issue): readonly string[] => {
+	if (issue.code === 'invalid_type') return [issue.expected]
+	return issue.code === 'invalid_value' ? issue.values.map(String) : [issue.message]
 }
 
 const contradictions = (settings: Settings, named: (key: string) => string): readonly ErrorIssue[] => {

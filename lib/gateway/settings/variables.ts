@@ -22,6 +22,8 @@ export const GATEWAY_VARIABLES: readonly GatewayVariable[] = [
 	variable('HOST', 'host', 'text'),
 	variable('PORT', 'port', 'number'),
 	variable('BASE_PATH', 'basePath', 'text'),
+	variable('TLS_CERT_FILE', 'tls.certFile', 'text'),
+	variable('TLS_KEY_FILE', 'tls.keyFile', 'text'),
 	variable('DATA', 'data', 'text'),
 	variable('MEMORY', 'memory', 'boolean'),
 	variable('NATS', 'nats', 'text'),

@@ -109,10 +109,14 @@ export class Streaming<Item extends ConfigItem> {
 	}
 
 	get status(): StreamAnswer {
-		const { state, stateSince, items, clients, lastChangeAt } = this.publisher.status()
+		const { state, stateSince, items, clients, connected, refused, ended, lastChangeAt } =
+			this.publisher.status()
 		const upstream = this.#manager?.status
 		return {
 			...{ state, stateSince, items, clients },
+			connected: connected.put + connected.resumed,
+			refused: refused.starting + refused.full + refused.closed,
+			dropped: ended.slow + ended.stalled + ended.failed,
 			...(lastChangeAt !== undefined && { lastChangeAt }),
 			...(upstream !== undefined && {
 				upstream: {
