@@ -3,7 +3,7 @@ import { copyFile, readdir, readFile, rm, stat, truncate, writeFile } from 'node
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { deleteMessage, patchMessage, putMessage } from '../../lib/autoconfig/messages.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { envRep, follow, serveStream, status, type Calls } from './stream-server.ts'

@@ -12,7 +12,8 @@ import {
 	type Running,
 } from '../support/command.ts'
 import { item, push, startGateway, TOKENS } from '../support/gateway.ts'
-import { closedPort, serve } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
+import { serve } from '../support/serve.ts'
 
 /** A machine that does a lot besides may take longer to answer than a person would wait. */
 const runInside: typeof runAtOnce = (args, options) =>

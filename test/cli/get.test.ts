@@ -7,7 +7,8 @@ import { pack } from 'msgpackr'
 import { command, startCommand, temporaryFolder } from '../support/command.ts'
 import { serveOrigin } from '../support/origin.ts'
 import { serveS3 } from '../support/s3-server.ts'
-import { closedPort, serveRaw } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
+import { serveRaw } from '../support/serve.ts'
 
 const rates = { EUR: 1, USD: 1.09, 'a/b': { list: [10, 'x'] } }
 

@@ -8,7 +8,7 @@ import {
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { fun, push } from '../support/configs.ts'
 import { recordingLogger, type RecordingLogger } from '../support/recording-logger.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { reply, smallGateway } from '../support/small-gateway.ts'
 
 const SECOND = 1000

@@ -13,7 +13,7 @@ import { parseNatsOptions } from '../../lib/nats/options.ts'
 import type { Lifetime } from '../support/lifetime.ts'
 import { natsTest, startNatsCluster, startNatsServer, type NatsServer } from '../support/nats-server.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { waitFor } from '../support/wait.ts'
 
 const test = natsTest()

@@ -11,7 +11,7 @@ import { FakeFetcher } from '../../lib/testing/fake-fetcher.ts'
 import { push } from '../support/configs.ts'
 import { document, named, pulling, routes } from '../support/pulling.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 
 const SECOND = 1000
 

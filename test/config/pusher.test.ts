@@ -4,7 +4,8 @@ import { ConfigPusher, type ConfigPusherOptions } from '../../lib/config/index.t
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { fun, push } from '../support/configs.ts'
-import { closedPort, serve } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
+import { serve } from '../support/serve.ts'
 import { reply, smallGateway } from '../support/small-gateway.ts'
 
 const TOKEN = 'a-token-that-nobody-may-see-4711'

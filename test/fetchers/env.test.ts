@@ -16,7 +16,8 @@ import { S3Fetcher } from '../../fetchers/s3.ts'
 import { RemoteTermError } from '../../lib/core/errors.ts'
 import { conforms } from '../support/conformance.ts'
 import { context } from '../support/context.ts'
-import { closedPort, serve } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
+import { serve } from '../support/serve.ts'
 import { openFilesIn, temporaryDirectory } from '../support/temporary.ts'
 
 conforms(test, 'file:', {

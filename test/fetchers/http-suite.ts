@@ -14,7 +14,8 @@ import {
 } from '../../lib/core/fetcher.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { context } from '../support/context.ts'
-import { closedPort, serve, serveRaw } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
+import { serve, serveRaw } from '../support/serve.ts'
 
 export type Create = (t: ExecutionContext, options: HttpFetcherOptions) => Promise<HttpFetcher>
 

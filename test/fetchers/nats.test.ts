@@ -14,7 +14,7 @@ import { conforms } from '../support/conformance.ts'
 import { context } from '../support/context.ts'
 import { Span, type Lifetime } from '../support/lifetime.ts'
 import { natsSerialTest, natsTest, startNatsCluster, startNatsServer } from '../support/nats-server.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { waitFor } from '../support/wait.ts'
 
 const test = natsTest()

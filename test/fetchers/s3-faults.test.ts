@@ -7,7 +7,7 @@ import { isNotModified } from '../../lib/core/fetcher.ts'
 import { context } from '../support/context.ts'
 import { asBody, textOf } from '../support/download.ts'
 import { serveS3, type Fault, type S3Server } from '../support/s3-server.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { waitFor } from '../support/wait.ts'
 
 const KiB = 2 ** 10

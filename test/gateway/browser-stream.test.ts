@@ -1,6 +1,6 @@
 import { browserTest, openPage } from '../support/browser.ts'
 import { push, startGateway, TOKENS } from '../support/gateway.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { enter, rowsOf, shows } from './page-reader.ts'
 import { followGateway } from './stream-client.ts'
 

@@ -4,7 +4,7 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { createGateway } from '../../lib/gateway/gateway.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { item, push, raw, startGateway, tokens, TOKENS } from '../support/gateway.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 
 /** A gateway whose check of an item takes until the test says so. */
 const deferred = (): { promise: Promise<void>; resolve: () => void } => {

@@ -7,7 +7,8 @@ import { fun, push } from '../support/configs.ts'
 import { parseExposition } from '../support/exposition.ts'
 import { startGateway, TOKENS, tokens } from '../support/gateway.ts'
 import { waitFor } from '../support/wait.ts'
-import { closedPort, serve } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
+import { serve } from '../support/serve.ts'
 
 test('a service that announces itself is told again to a gateway that has come back with nothing', async t => {
 	const port = await closedPort()

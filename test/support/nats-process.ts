@@ -1,12 +1,12 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Certificates } from './certificates.ts'
 import { temporaryDirectory } from './temporary.ts'
 import type { Lifetime } from './lifetime.ts'
+import { closedPort } from './ports.ts'
 import { PATIENCE, waitFor } from './wait.ts'
 
 const found = spawnSync('nats-server', ['--version'], { encoding: 'utf8' })
@@ -20,7 +20,7 @@ export interface NatsServerOptions {
 	readonly jetstream?: boolean
 	/** What else stands in the configuration file: `authorization { token: "…" }`. */
 	readonly config?: string
-	/** From the second start on the port stays the same, so that clients find it again. */
+	/** It stays the same from one start to the next, so that clients find it again. Default: one that is free. */
 	readonly port?: number
 	readonly name?: string
 	/** `verify`: clients must have a certificate, too. Default: false. */
@@ -38,7 +38,7 @@ export class NatsServer {
 	constructor(directory: string, options: NatsServerOptions) {
 		this.#directory = directory
 		this.#options = options
-		this.#port = options.port ?? -1
+		this.#port = options.port ?? 0
 	}
 
 	/** `127.0.0.1:34567` */
@@ -66,6 +66,8 @@ export class NatsServer {
 	/** Starts it; again after a `kill`, on the same port and with what JetStream had stored. Resolves when it accepts clients. */
 	async start(): Promise<void> {
 		if (natsServerVersion === undefined) throw new Error('There is no nats-server on the PATH')
+		// It is to be the same when it is started again.
+		this.#port ||= await closedPort()
 		const config = join(this.#directory, 'nats.conf')
 		await writeFile(config, this.#configuration())
 		const child = spawn('nats-server', ['-c', config, '--ports_file_dir', this.#directory], {
@@ -153,26 +155,13 @@ export const startNatsServer = async (t: Lifetime, options: NatsServerOptions = 
 	return server
 }
 
-/** Ports that were free a moment ago: routes must be named before anybody listens to them. */
-const freePorts = async (count: number): Promise<number[]> => {
-	const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-	await Promise.all(servers.map(server => once(server, 'listening')))
-	const ports = servers.map(server => (server.address() as AddressInfo).port)
-	await Promise.all(
-		servers.map(server => {
-			server.close()
-			return once(server, 'close')
-		}),
-	)
-	return ports
-}
-
 /** A cluster of `size` servers, each with JetStream, gone with the test. Resolves when they have chosen a leader. */
 export const startNatsCluster = async (
 	t: Lifetime,
 	{ size = 3, config = '' }: { readonly size?: number; readonly config?: string } = {},
 ): Promise<readonly NatsServer[]> => {
-	const routes = await freePorts(size)
+	const routes: number[] = []
+	while (routes.length < size) routes.push(await closedPort())
 	const list = routes.map(port => `"nats://127.0.0.1:${port}"`).join(', ')
 	const servers: NatsServer[] = []
 	for (const [index, port] of routes.entries()) {

@@ -37,13 +37,3 @@ export const serveRaw = async (
 }
 
 const urlOf = ({ port }: AddressInfo): URL => new URL(`http://127.0.0.1:${port}/`)
-
-/** A port on which nobody listens. */
-export const closedPort = async (): Promise<number> => {
-	const server = createTcpServer().listen(0, '127.0.0.1')
-	await once(server, 'listening')
-	const { port } = server.address() as AddressInfo
-	server.close()
-	await once(server, 'close')
-	return port
-}

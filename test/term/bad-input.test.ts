@@ -7,7 +7,7 @@ import type { ErrorCode } from '../../lib/core/errors.ts'
 import type { RemoteTermOptions } from '../../lib/term/options.ts'
 import { FakeClock } from '../../lib/testing/fake-clock.ts'
 import { serveOrigin } from '../support/origin.ts'
-import { closedPort } from '../support/serve.ts'
+import { closedPort } from '../support/ports.ts'
 import { next, RatesTerm, type Rates } from '../support/terms.ts'
 
 /** Bytes as they go over the wire, status line and all. */
