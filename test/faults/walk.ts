@@ -16,6 +16,8 @@ export interface WalkOptions {
 	readonly steps: number
 	readonly kind?: SourceKind
 	readonly make?: MakeTerm
+	/** How long a term may take to be done with a refresh before the laws look at it, in milliseconds. Default: a minute. */
+	readonly patience?: number
 	onStep?(done: number): void
 }
 
@@ -245,7 +247,7 @@ class Walk {
 		const { world, clock, withStaleness } = this.#ground
 		const landing = await this.#witness.landing(world)
 		const most = withStaleness ? 2 : 1
-		await until(() => clock.pendingTimers <= most)
+		await until(() => clock.pendingTimers <= most, this.#options.patience)
 		return landing
 	}
 
