@@ -132,10 +132,13 @@ const streamOf = (stream: Settings['stream']): StreamingOptions | false => {
 	if (stream === false) return false
 	const { upstream, ...rest } = stream
 	if (upstream === undefined) return rest
-	const { lastGood, ...where } = upstream
+	const { lastGood, lastGoodKey, ...where } = upstream
 	return {
 		...rest,
-		upstream: { ...where, ...(lastGood !== undefined && { lastGood: { directory: lastGood } }) },
+		upstream: {
+			...where,
+			...(lastGood !== undefined && { lastGood: { directory: lastGood, key: lastGoodKey } }),
+		},
 	}
 }
 

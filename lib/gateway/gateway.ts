@@ -96,12 +96,13 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 		)
 		const metrics = this.#metrics
 		const origins = pullPolicyOf(pull)
+		const { maxItems, maxItemsInAll, maxItemBytes, maxDepth } = limits
 		this.receiver = new ConfigReceiver<Item>({
 			db,
 			schema,
 			policy,
 			pullPolicy: origins.check,
-			limits: { maxItems: limits.maxItems, maxItemBytes: limits.maxItemBytes, maxDepth: limits.maxDepth },
+			limits: { maxItems, maxItemsInAll, maxItemBytes, maxDepth },
 			clock,
 			logger: this.#logger,
 		})

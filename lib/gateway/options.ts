@@ -33,6 +33,8 @@ export interface GatewayLimits {
 	readonly maxValues: number
 	/** Of one service. Default: 10 000. */
 	readonly maxItems: number
+	/** Of all services together. Default: 1 000 000. */
+	readonly maxItemsInAll: number
 	/** Of one item. Default: 256 KiB. */
 	readonly maxItemBytes: number
 	/** At once; further ones are closed at once. Default: 1 000. `listen` only. */
@@ -102,6 +104,7 @@ const LIMITS: GatewayLimits = Object.freeze({
 	maxDepth: 64,
 	maxValues: 500_000,
 	maxItems: 10_000,
+	maxItemsInAll: 1_000_000,
 	maxItemBytes: 256 * 2 ** 10,
 	maxConnections: 1_000,
 	maxHeaderBytes: 16 * 2 ** 10,

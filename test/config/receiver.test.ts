@@ -303,14 +303,14 @@ test('there is a bound on what all services hold together, and what does not gro
 	const { db, receiver } = await start({ limits: { maxItemsInAll: 3 } })
 	await receiver.push(push('a', '1', [fun('x'), fun('y')]))
 	await t.throwsAsync(receiver.push(push('b', '1', [fun('x'), fun('y')])), {
-		code: 'DATABASE_FAILED',
+		code: 'TOO_LARGE',
 		message: /b .* 4 items in all, .* 3 \(maxItemsInAll\)/,
 	})
 	t.is(db.service('b'), undefined)
 	t.like(await receiver.push(push('b', '1', [fun('x')])), { status: 'accepted' })
 	t.like(await receiver.push(push('a', '2', [fun('x'), fun('z')])), { added: 1, removed: 1 })
 	await t.throwsAsync(receiver.push(push('a', '3', [fun('x'), fun('y'), fun('z')])), {
-		code: 'DATABASE_FAILED',
+		code: 'TOO_LARGE',
 	})
 	t.like(receiver.verify('a', '2'), { status: 'matched' })
 	await receiver.deletePushedService('b')

@@ -46,6 +46,26 @@ test('a push is stored, and everybody who may can read it', async t => {
 	)
 })
 
+test('there may be so many items in all services together, and whoever goes has made room', async t => {
+	const { ask } = await startGateway(t, { limits: { maxItemsInAll: 3 } })
+	const put = (service: string, ...types: readonly string[]) =>
+		ask(`/v1/services/${service}`, {
+			...{ method: 'PUT', token: TOKENS.admin },
+			json: push(
+				'1.0.0',
+				types.map(type => item(type, { service })),
+			),
+		})
+	t.is((await put('users', 'a', 'b')).status, 201)
+	const refused = await put('orders', 'a', 'b')
+	t.is(refused.status, 413)
+	t.like(refused.body, { code: 'TOO_LARGE' })
+	t.regex(refused.body['detail'], /service orders .* 4 items in all, .* 3 \(maxItemsInAll\)/)
+	t.is((await put('orders', 'a')).status, 201)
+	t.is((await ask('/v1/services/users', { method: 'DELETE', token: TOKENS.admin })).status, 200)
+	t.is((await put('others', 'a', 'b')).status, 201)
+})
+
 test('a push with a fault is refused as a whole, with every fault and its path', async t => {
 	const { ask, audit } = await startGateway(t)
 	const { status, body, headers } = await ask('/v1/services/users', {

@@ -126,6 +126,22 @@ test('the stream above is named by variables too, its token is not shown, and fa
 	t.like(settings.stream, { maxClients: 7, upstream: { url: 'https://gateway.example.com', token: SECRET } })
 	t.false(JSON.stringify(shownSettings(settings)).includes(SECRET))
 	t.false(readSettings({ file: { ...minimal, stream: false } }).stream)
+	const key = 'c0ffee'.repeat(8)
+	const sealed = readSettings({
+		file: minimal,
+		env: {
+			...env,
+			REMOTE_TERM_GATEWAY_UPSTREAM_LAST_GOOD: '/var/lib/remote-term',
+			REMOTE_TERM_GATEWAY_UPSTREAM_LAST_GOOD_KEY: key,
+		},
+	})
+	t.like(sealed.stream, { upstream: { lastGood: '/var/lib/remote-term', lastGoodKey: key } })
+	t.false(JSON.stringify(shownSettings(sealed)).includes(key))
+	const homeless = { ...env, REMOTE_TERM_GATEWAY_UPSTREAM_LAST_GOOD_KEY: key }
+	t.regex(
+		t.throws(() => readSettings({ file: minimal, env: homeless })).message,
+		/UPSTREAM_LAST_GOOD_KEY: there is no lastGood/,
+	)
 	const ftp = { ...minimal, stream: { upstream: { url: 'ftp://gateway' } } }
 	t.regex(t.throws(() => readSettings({ file: ftp })).message, /stream\.upstream\.url: |stream: /)
 })

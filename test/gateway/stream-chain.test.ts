@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -98,7 +98,9 @@ test('three gateways in a chain agree, also after the middle one was killed and 
 	await change('orders', '1.0.0', [item('get_order')])
 
 	const upstream = (url: string, folder: string): object => ({
-		stream: { upstream: { url, token: TOKEN, lastGood: join(folder, 'last-good') } },
+		stream: {
+			upstream: { url, token: TOKEN, lastGood: join(folder, 'last-good'), lastGoodKey: 'a1'.repeat(32) },
+		},
 	})
 	const middle = await start(t, second!, { port: 0, ...upstream(head.url, second!) })
 	const door = await openDoor(t, middle.url)
@@ -118,6 +120,10 @@ test('three gateways in a chain agree, also after the middle one was killed and 
 	door.shut()
 	middle.child.kill('SIGKILL')
 	await once(middle.child, 'exit')
+	const kept = await readdir(join(second!, 'last-good'), { recursive: true, withFileTypes: true })
+	const files = kept.filter(entry => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name))
+	t.true(files.length > 0)
+	for (const file of files) t.false((await readFile(file)).includes('get_user'), 'it is encrypted')
 	await change('users', '1.2.0', [item('get_user', { target: '/three' }), item('later')])
 	await change('orders', '1.1.0', [item('another')])
 	t.is(client.size, 2, 'what was known is in force meanwhile')

@@ -49,7 +49,7 @@ const refuseGrowth = <Item extends ConfigItem>(
 	const inAll = db.size - held + items.length
 	if (items.length <= held || inAll <= maxItemsInAll) return
 	throw new RemoteTermError(
-		'DATABASE_FAILED',
+		'TOO_LARGE',
 		`With service ${service} there would be ${inAll} items in all, and there may be ${maxItemsInAll} (maxItemsInAll)`,
 	)
 }

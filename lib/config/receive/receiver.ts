@@ -89,8 +89,8 @@ export class ConfigReceiver<Item extends ConfigItem = FunConfig> {
 	 * skipped; a lower one is refused where both versions are semantic; `force` overrides both.
 	 *
 	 * @param config a `PushConfig`; anything may be handed in
-	 * @throws `VALIDATION_FAILED` with every fault in `issues`, `DOWNGRADE_REFUSED`, `ORIGIN_REFUSED`, `DATABASE_FAILED`,
-	 * `CONFLICT` where too many others push the same service, `TIMEOUT`, `STOPPED`. Nothing has changed then.
+	 * @throws `VALIDATION_FAILED` with every fault in `issues`, `DOWNGRADE_REFUSED`, `ORIGIN_REFUSED`, `TOO_LARGE`
+	 * beyond `maxItemsInAll`, `DATABASE_FAILED`, `CONFLICT` where too many others push the same service, `TIMEOUT`, `STOPPED`. Nothing has changed then.
 	 */
 	async push(
 		config: unknown,

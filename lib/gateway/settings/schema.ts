@@ -124,6 +124,7 @@ export const settingsSchema = z.strictObject({
 			maxDepth: z.int().min(4).max(512).default(64).describe('Levels of arrays and objects'),
 			maxValues: count.default(500_000).describe('Elements of arrays and members of objects, of a request'),
 			maxItems: count.default(10_000).describe('Of one service'),
+			maxItemsInAll: count.default(1_000_000).describe('Of all services together'),
 			maxItemBytes: bytes.default(256 * 2 ** 10).describe('Of one item'),
 			maxConnections: count.default(1_000),
 			maxHeaderBytes: bytes.default(16 * 2 ** 10).describe('Of all headers of a request'),
@@ -163,6 +164,11 @@ export const settingsSchema = z.strictObject({
 							.min(1)
 							.optional()
 							.describe('A folder: what was good last, for the next start'),
+						lastGoodKey: z
+							.string()
+							.min(1)
+							.optional()
+							.describe('32 bytes, in hexadecimal or base64, by which what lies there is encrypted'),
 					})
 					.optional()
 					.describe('Pass this stream on, in place of what the database holds'),

@@ -110,6 +110,12 @@ const contradictions = (settings: Settings, named: (key: string) => string): rea
 			message:
 				'expected token, tokens or tokensFile; or allowAnonymous, which lets everybody on this machine (loopback) or everywhere (anywhere) do everything',
 		})
+	const { upstream } = settings.stream || {}
+	if (upstream?.lastGoodKey !== undefined && upstream.lastGood === undefined)
+		faults.push({
+			path: ['stream', 'upstream', 'lastGoodKey'],
+			message: 'there is no lastGood, the folder whose files it is to encrypt',
+		})
 	return faults
 }
 
@@ -154,6 +160,7 @@ const shownStream = ({ upstream, ...rest }: Exclude<Settings['stream'], false>):
 			...upstream,
 			url: redactUrl(upstream.url),
 			...(upstream.token !== undefined && { token: mask(upstream.token) }),
+			...(upstream.lastGoodKey !== undefined && { lastGoodKey: mask(upstream.lastGoodKey) }),
 		},
 	}),
 })

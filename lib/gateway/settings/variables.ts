@@ -46,6 +46,7 @@ export const GATEWAY_VARIABLES: readonly GatewayVariable[] = [
 	variable('UPSTREAM_URL', 'stream.upstream.url', 'text'),
 	variable('UPSTREAM_TOKEN', 'stream.upstream.token', 'secret'),
 	variable('UPSTREAM_LAST_GOOD', 'stream.upstream.lastGood', 'text'),
+	variable('UPSTREAM_LAST_GOOD_KEY', 'stream.upstream.lastGoodKey', 'secret'),
 	variable('RATE_PER_SECOND', 'rateLimit.perSecond', 'number'),
 	variable('RATE_BURST', 'rateLimit.burst', 'number'),
 ]
