@@ -46,6 +46,16 @@ export type FileFault = { readonly kind: 'foreign' | 'torn'; readonly reason: st
 /** That the structure is not what it must be; `message` says in what. */
 export class Torn extends Error {}
 
+/** What `look` finds, or the fault that it has thrown. */
+export const foundOrTorn = <Found>(look: () => Found): Found | FileFault => {
+	try {
+		return look()
+	} catch (error) {
+		if (error instanceof Torn) return { kind: 'torn', reason: error.message }
+		throw error
+	}
+}
+
 /** What the newer meta page says, or what is wrong with the two. `undefined` where the file is empty. */
 export const readMeta = (file: number): Meta | FileFault | undefined => {
 	const { size } = fstatSync(file)
@@ -63,14 +73,9 @@ export const readMeta = (file: number): Meta | FileFault | undefined => {
 	if (pageSize < 512 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) {
 		return { kind: 'torn', reason: `its pages would have ${pageSize} bytes` }
 	}
-	try {
-		const filePages = Math.floor(size / pageSize)
-		const metas = [0, 1].map(page => metaOf(file, page, pageSize, filePages)) as [Meta, Meta]
-		return newest(metas)
-	} catch (error) {
-		if (error instanceof Torn) return { kind: 'torn', reason: error.message }
-		throw error
-	}
+	const filePages = Math.floor(size / pageSize)
+	const read = (page: number): Meta => metaOf(file, page, pageSize, filePages)
+	return foundOrTorn(() => newest([read(0), read(1)]))
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readSync } from 'node:fs'
 import { freePages } from './free-list.ts'
-import { HEADER, META, readMeta, Torn, type FileFault, type Meta, type Tree } from './meta.ts'
+import { foundOrTorn, HEADER, META, readMeta, Torn, type FileFault, type Meta, type Tree } from './meta.ts'
 
 /*
  * LMDB maps its file into memory and trusts it: one that is cut off or overwritten ends the whole process with SIGBUS
@@ -37,28 +37,26 @@ export const pagesFault = (file: number): FileFault | undefined => {
 	const meta = readMeta(file)
 	if (meta === undefined) return undefined
 	if ('kind' in meta) return meta
-	try {
-		const pages = new Pages(file, meta)
-		const free: Buffer[] = []
-		new TreeWalk(pages, meta.free, (key, data) => {
-			if (key.length !== 8 || key.readBigUInt64LE() > meta.transaction) {
-				throw new Torn('the list of its free pages is overwritten')
-			}
-			free.push(data())
-		}).walk()
-		new TreeWalk(pages, meta.data, () => {}).walk()
-		// Each transaction has written the way from the root to what it changed.
-		if (pages.newest !== meta.transaction) {
-			throw new Torn(`its first page is of transaction ${meta.transaction}, and the rest of ${pages.newest}`)
+	return foundOrTorn(() => checkPages(new Pages(file, meta), meta))
+}
+
+/** @throws Torn */
+const checkPages = (pages: Pages, meta: Meta): undefined => {
+	const free: Buffer[] = []
+	new TreeWalk(pages, meta.free, (key, data) => {
+		if (key.length !== 8 || key.readBigUInt64LE() > meta.transaction) {
+			throw new Torn('the list of its free pages is overwritten')
 		}
-		// What is free is nobody's, neither a tree's nor twice somebody's.
-		for (const row of free) for (const { first, count } of freePages(row)) pages.claim(first, count)
-		pages.claimedBeyondTheFile()
-		return undefined
-	} catch (error) {
-		if (error instanceof Torn) return { kind: 'torn', reason: error.message }
-		throw error
+		free.push(data())
+	}).walk()
+	new TreeWalk(pages, meta.data, () => {}).walk()
+	// Each transaction has written the way from the root to what it changed.
+	if (pages.newest !== meta.transaction) {
+		throw new Torn(`its first page is of transaction ${meta.transaction}, and the rest of ${pages.newest}`)
 	}
+	// What is free is nobody's, neither a tree's nor twice somebody's.
+	for (const row of free) for (const { first, count } of freePages(row)) pages.claim(first, count)
+	pages.claimedBeyondTheFile()
 }
 
 interface Page {
@@ -171,14 +169,11 @@ class TreeWalk {
 		for (const [index, node] of nodes.entries()) {
 			// A branch's first key is not looked at.
 			const key = !leaf && index === 0 ? low : node.key
-			if (key !== undefined && index > 0 && previous !== undefined && this.#compare(previous, key) >= 0) {
-				throw overwritten(page.number)
-			}
-			if (key !== undefined && index === 0 && low !== undefined && this.#compare(low, key) > 0) {
-				throw overwritten(page.number)
-			}
-			if (key !== undefined && high !== undefined && this.#compare(key, high) >= 0)
-				throw overwritten(page.number)
+			// The first key may be the one that the page above has for this page; all others come after the one before.
+			const least = index === 0 ? 0 : 1
+			const early = key && previous && this.#compare(key, previous) < least
+			const late = key && high && this.#compare(key, high) >= 0
+			if (early || late) throw overwritten(page.number)
 			previous = key
 			if (leaf) this.#row(page, node)
 			else {
