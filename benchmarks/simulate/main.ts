@@ -30,10 +30,13 @@ const sizes = flags.nodes.split(',').map(text => integer('nodes', text, 2))
 const seed = integer('seed', flags.seed, 1)
 
 const losses = [0, 0.1, 0.3]
-/** How far each goes. Each round of PubSub, and some of the reference, is a message of everybody to everybody. */
+/**
+ * How far each goes. Each round of PubSub, its greeting of newcomers, and some of the reference, is a message of
+ * everybody to everybody: with ten thousand, a hundred million that are under way at once.
+ */
 const LARGEST: Readonly<Record<string, number>> = { PubSub: 1_000, [REFERENCE]: 1_000 }
 /** In which something is done to the fleet while a change goes around. */
-const troubled = [100, 1_000].filter(nodes => sizes.includes(nodes))
+const troubled = [100, 1_000, 10_000].filter(nodes => sizes.includes(nodes))
 
 const began = performance.now()
 /** Of what takes longer than a moment. */
@@ -78,15 +81,16 @@ row(
 row('---:', '---', '---:', '---:', '---:')
 for (const nodes of troubled) {
 	for (const [name, strategy] of Object.entries(CONTESTANTS)) {
-		// A million messages an interval, while nothing happens.
-		if (nodes >= 1_000 && name === 'PubSub') continue
-		const world = (doing: string): World => {
-			progress(nodes, name)(doing)
-			return new World({ nodes, seed, strategy, loss: 0.05 })
-		}
-		const churn = world('nodes restart').spreadUnderChurn(20)
-		const parted = world('two halves').spreadAfterPartition()
-		const idle = world('idle').quiet(300).messages / 300 / nodes
+		if (nodes > (LARGEST[name] ?? Infinity)) continue
+		const tell = progress(nodes, name)
+		tell('nodes come up')
+		const world = new World({ nodes, seed, strategy, loss: 0.05 })
+		tell('idle')
+		const idle = world.quiet(300).messages / 300 / nodes
+		tell('nodes restart')
+		const churn = world.spreadUnderChurn(20)
+		tell('two halves')
+		const parted = world.spreadAfterPartition()
 		row(count(nodes), name, churn ?? '> 400', parted ?? '> 400', idle.toFixed(2))
 	}
 }

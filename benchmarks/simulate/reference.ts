@@ -2,6 +2,7 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { seededRandom, type Random } from '../../lib/core/random.ts'
 import type { Channel, Peer } from '../../lib/core/transport.ts'
 import { FakeClock, MemoryNetwork } from '../../lib/testing/index.ts'
+import { encodePayload } from '../../lib/transports/payload.ts'
 import { RECIPIENTS, ROUND, SYNC_INTERVAL } from './contestants.ts'
 import { measureSpread, type Spread, type SpreadLimits } from './spread.ts'
 import type { WorldOptions } from './world.ts'
@@ -9,13 +10,19 @@ import type { WorldOptions } from './world.ts'
 /** More than that in one spread, and we have seen enough. */
 const MOST_MESSAGES = 1_000_000
 
+/**
+ * A set of nodes, a bit for each: hundreds of thousands of messages are under way, each with up to a thousand names.
+ * What a message weighs is counted with the names.
+ */
+type Names = Uint32Array
+
 /** A version, or that there is none to tell: `suppressed`. */
 type Data = string
 type Message =
 	| {
 			readonly kind: 'propagate'
 			readonly ref: string
-			readonly acks: readonly string[]
+			readonly acks: Names
 			readonly version: string
 	  }
 	| {
@@ -39,9 +46,9 @@ class ReferenceNode {
 	readonly versions = new Map<string, { version: string; at: number }>()
 	version: string | undefined
 	readonly #world: ReferenceWorld
-	readonly #channel: Channel<Message>
+	readonly #channel: Channel<number>
 	readonly #random: Random
-	readonly #acks = new Map<string, Set<string> | 'invalidated'>()
+	readonly #acks = new Map<string, Names | 'invalidated'>()
 	readonly #rounds = new Map<string, CachedRound | 'invalidated'>()
 	#refs = 0
 
@@ -49,10 +56,11 @@ class ReferenceNode {
 		this.#world = world
 		this.name = name
 		this.#random = seededRandom(seed)
-		this.#channel = world.network.join(name).open<Message>('reference', {
+		this.#channel = world.network.join(name).open<number>('reference', {
 			peerUp: () => {},
 			peerDown: () => {},
-			message: (_, message) => {
+			message: (_, ticket) => {
+				const message = world.mail.take(ticket)
 				if (message.kind === 'propagate') this.#propagated(message)
 				else this.#gossiped(message)
 			},
@@ -64,7 +72,9 @@ class ReferenceNode {
 		this.version = version
 		this.versions.set(this.name, { version, at: this.#world.clock.now() })
 		const ref = `${this.name}/${++this.#refs}`
-		this.#send(this.#pick(this.#others(), RECIPIENTS), { kind: 'propagate', ref, acks: [this.name], version })
+		const acks = this.#world.nobody()
+		add(acks, this.#world.indexOf(this.name))
+		this.#send(this.#pick(this.#others(), RECIPIENTS), { kind: 'propagate', ref, acks, version })
 	}
 
 	/** Only the first by name begins. */
@@ -79,16 +89,17 @@ class ReferenceNode {
 	#propagated({ acks: given, ref, version }: Extract<Message, { kind: 'propagate' }>): void {
 		const cached = this.#acks.get(ref)
 		if (cached === 'invalidated') return
-		const acks = new Set<string>([...given, ...(cached ?? [])])
-		const unacked = this.#world.names.filter(name => !acks.has(name))
+		const acks = cached === undefined ? given.slice() : union(given, cached)
+		const unacked = this.#world.names.filter((_, index) => !has(acks, index))
 		if (unacked.length === 0) this.#cache(this.#acks, ref, 'invalidated')
-		if (!acks.has(this.name)) {
+		const self = this.#world.indexOf(this.name)
+		if (!has(acks, self)) {
 			this.versions.set(this.#world.owner, { version, at: this.#world.clock.now() })
-			acks.add(this.name)
+			add(acks, self)
 		}
 		// The defect: this overwrites the mark that was just set.
 		this.#cache(this.#acks, ref, acks)
-		this.#send(this.#pick(unacked, RECIPIENTS), { kind: 'propagate', ref, acks: [...acks], version })
+		this.#send(this.#pick(unacked, RECIPIENTS), { kind: 'propagate', ref, acks, version })
 	}
 
 	#gossiped({ acks: given, nodesData: incoming, ref }: Extract<Message, { kind: 'round' }>): void {
@@ -147,6 +158,8 @@ class ReferenceNode {
 	}
 
 	#send(names: readonly string[], message: Message): void {
+		const { mail } = this.#world
+		const ticket = mail.post(message)
 		for (const name of names) {
 			const peer = this.#world.peers.get(name)
 			// It may be itself: a wasted place, as specified.
@@ -155,20 +168,83 @@ class ReferenceNode {
 				this.#world.isTooMuch = true
 				return
 			}
-			this.#channel.send(peer, message)
+			if (this.#channel.send(peer, ticket)) mail.weigh(ticket)
 		}
 	}
 }
+
+interface Posted {
+	readonly message: Message
+	/** Of its encoding, once somebody was sent it. */
+	bytes?: number
+}
+
+/** Carries messages as they are, while the network carries their tickets, and counts what they would weigh. */
+class Mail {
+	bytes = 0
+	readonly #nameOf: (index: number) => string
+	#tickets = 0
+	/** What is under way arrives within a round, so what is older than two has arrived or was lost. */
+	#recent = new Map<number, Posted>()
+	#older = new Map<number, Posted>()
+
+	constructor(nameOf: (index: number) => string) {
+		this.#nameOf = nameOf
+	}
+
+	post(message: Message): number {
+		this.#recent.set(++this.#tickets, { message })
+		return this.#tickets
+	}
+
+	/** It was sent to one more. */
+	weigh(ticket: number): void {
+		const posted = this.#recent.get(ticket)!
+		posted.bytes ??= this.#bytesOf(posted.message)
+		this.bytes += posted.bytes
+	}
+
+	take(ticket: number): Message {
+		return (this.#recent.get(ticket) ?? this.#older.get(ticket))!.message
+	}
+
+	/** A round is over. */
+	turn(): void {
+		this.#older = this.#recent
+		this.#recent = new Map()
+	}
+
+	#bytesOf(message: Message): number {
+		const whole =
+			message.kind === 'round'
+				? message
+				: { ...message, acks: membersOf(message.acks).map(index => this.#nameOf(index)) }
+		return encodePayload(whole, 2 ** 24).length
+	}
+}
+
+const has = (names: Names, index: number): boolean => (names[index >>> 5]! & (1 << (index & 31))) !== 0
+
+const add = (names: Names, index: number): void => {
+	names[index >>> 5]! |= 1 << (index & 31)
+}
+
+const union = (one: Names, other: Names): Names => one.map((word, at) => word | other[at]!)
+
+const membersOf = (names: Names): number[] =>
+	Array.from({ length: 32 * names.length }, (_, index) => index).filter(index => has(names, index))
 
 export class ReferenceWorld {
 	readonly clock = new FakeClock()
 	readonly network: MemoryNetwork
 	readonly names: string[] = []
 	readonly peers = new Map<string, Peer>()
+	readonly mail = new Mail(index => this.names[index]!)
 	readonly owner: string
 	began = 0
 	isTooMuch = false
 	readonly #nodes: ReferenceNode[] = []
+	readonly #indexes = new Map<string, number>()
 	#versions = 0
 
 	constructor({ loss = 0, nodes, seed }: Omit<WorldOptions, 'strategy'>) {
@@ -177,6 +253,7 @@ export class ReferenceWorld {
 			detection: 30 * ROUND,
 		})
 		for (let index = 1; index <= nodes; index++) this.names.push(`n${String(index).padStart(5, '0')}`)
+		for (const [index, name] of this.names.entries()) this.#indexes.set(name, index)
 		for (const [index, name] of this.names.entries())
 			this.#nodes.push(new ReferenceNode(this, name, seed * 1_000_003 + index))
 		this.owner = this.names[nodes >> 1]!
@@ -190,12 +267,22 @@ export class ReferenceWorld {
 		this.clock.run(10_000)
 		this.network.conditions({ loss })
 		this.#syncLater()
+		this.#turnLater()
+	}
+
+	indexOf(name: string): number {
+		return this.#indexes.get(name)!
+	}
+
+	nobody(): Names {
+		return new Uint32Array(Math.ceil(this.names.length / 32))
 	}
 
 	spread(limits: SpreadLimits = {}): Spread {
 		this.began = this.network.counts.sentMessages
 		this.isTooMuch = false
-		const { clock, network } = this
+		const { clock, mail, network } = this
+		const { bytes } = mail
 		const spread = measureSpread(
 			{
 				...{ clock, network },
@@ -209,7 +296,14 @@ export class ReferenceWorld {
 			},
 			limits,
 		)
-		return { ...spread, isTooMuch: this.isTooMuch }
+		return { ...spread, bytes: mail.bytes - bytes, isTooMuch: this.isTooMuch }
+	}
+
+	#turnLater(): void {
+		this.clock.timer(2 * ROUND, () => {
+			this.mail.turn()
+			this.#turnLater()
+		})
 	}
 
 	#syncLater(): void {

@@ -2,14 +2,12 @@ import type { Peer, PeerDownReason } from '../../core/transport.ts'
 import type { GuardedListener } from '../listener.ts'
 import { encodePayload } from '../payload.ts'
 import type { Bits } from './bits.ts'
+import { Entrance } from './entrance.ts'
 import { Letter } from './letter.ts'
 import { Member } from './member.ts'
 import { Post, type World } from './post.ts'
 import { Register } from './register.ts'
 import type { TransportCounts } from './traffic.ts'
-
-/** How many names stand in one list of pairs. */
-const PORTION = 1_024
 
 /**
  * The members of one scope, and how they come to know each other:
@@ -27,12 +25,17 @@ export class Scope {
 	readonly #world: World
 	readonly #post: Post
 	readonly #members = new Register()
+	readonly #entrance: Entrance
 	#orders = 0
 
 	constructor(name: string, world: World) {
 		this.name = name
 		this.#world = world
 		this.#post = new Post(world)
+		this.#entrance = new Entrance(this.#members, this.#post, world.timetable, {
+			hellos: this.#hellos,
+			greet: pairs => this.#greet(pairs),
+		})
 	}
 
 	get isEmpty(): boolean {
@@ -65,7 +68,10 @@ export class Scope {
 		const member = new Member(this, { peer, index, order: this.#orders, listener, traffic }, leave)
 		this.#members.add(member)
 		const due = this.#post.certainDue
-		if (due !== undefined) return this.#enter(member, due)
+		if (due !== undefined) {
+			this.#entrance.enter(member, due)
+			return member
+		}
 		this.#greetAll(member)
 		for (const other of this.#members) {
 			if (other.state !== 'open' || other === member || member.greeted.has(other.index)) continue
@@ -101,56 +107,6 @@ export class Scope {
 			this.#post.afterSilence(() => this.#missThoseCutOff(member, since))
 			this.#announce(member)
 		}
-	}
-
-	/**
-	 * The same as `greetAll`, and the answers to it, on a network that leaves nothing to chance: who greets whom is known by
-	 * the bits, and needs no list. Ten thousand who open together have a hundred million hellos under way.
-	 */
-	#enter(member: Member, due: number): Member {
-		for (const other of this.#members)
-			if (other.state === 'open' && other !== member) member.greeted.add(other.index)
-		member.floor = due
-		const answer = (): void =>
-			this.#inPortions(
-				other => other.order < member.order && other.greeted.has(member.index) && !member.up.has(other.index),
-				other => [other, member],
-			)
-		let isAnswered = false
-		const answerAll = (answers: readonly Member[]): void => {
-			const back = this.#post.certainDue
-			if (back === undefined) return this.#greet(answers)
-			for (let index = 0; index < answers.length; index += 2) {
-				answers[index]!.greeted.add(member.index)
-				answers[index]!.floor = Math.max(answers[index]!.floor, back)
-			}
-			if (!isAnswered) this.#world.timetable.plan(back, { happen: answer })
-			isAnswered = true
-		}
-		const happen = (): void =>
-			this.#inPortions(
-				other => other.order < member.order && member.greeted.has(other.index),
-				other => [member, other],
-				answerAll,
-			)
-		this.#world.timetable.plan(due, { happen })
-		return member
-	}
-
-	#inPortions(
-		concerns: (other: Member) => boolean,
-		pairWith: (other: Member) => readonly [from: Member, to: Member],
-		answer?: (pairs: readonly Member[]) => void,
-	): void {
-		let pairs: Member[] = []
-		for (const other of this.#members) {
-			if (!concerns(other)) continue
-			pairs.push(...pairWith(other))
-			if (pairs.length < PORTION) continue
-			this.#hellos(pairs, answer)
-			pairs = []
-		}
-		this.#hellos(pairs, answer)
 	}
 
 	/** Says hello to everybody whom it can reach and has not greeted yet. */
