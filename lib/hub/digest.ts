@@ -1,6 +1,5 @@
-/** Into how many parts what is known of nodes is divided; one more holds the directives. */
-export const NODE_PARTS = 256
-export const DIRECTIVE_PART = NODE_PARTS
+/** Into how many parts all that is known is divided: of nodes by their ids, and the directives by their keys. */
+export const PARTS = 256
 
 export type Hash = readonly [number, number]
 
@@ -24,26 +23,26 @@ const finish = (word: number): number => {
 	return (mixed ^ (mixed >>> 16)) >>> 0
 }
 
-export const partOf = (id: string): number => hashOf(id)[0] % NODE_PARTS
+export const partOf = (key: string): number => hashOf(key)[0] % PARTS
 
 /**
  * What is known, as 64 bits, and as as many for each of its parts: two nodes with the same digest know the same. Each
  * fact is put in and taken out by exclusive or, so a change costs the same however much is known.
  */
 export class Digest {
-	readonly #words = new Uint32Array(2 * (NODE_PARTS + 2))
+	readonly #words = new Uint32Array(2 * (PARTS + 1))
 
 	/** Puts a fact in, or takes it out again. */
 	toggle(part: number, fact: string): void {
 		const [a, b] = hashOf(fact)
-		for (const at of [2 * part, 2 * (NODE_PARTS + 1)]) {
+		for (const at of [2 * part, 2 * PARTS]) {
 			this.#words[at]! ^= a
 			this.#words[at + 1]! ^= b
 		}
 	}
 
 	get root(): [number, number] {
-		const at = 2 * (NODE_PARTS + 1)
+		const at = 2 * PARTS
 		return [this.#words[at]!, this.#words[at + 1]!]
 	}
 
@@ -53,17 +52,17 @@ export class Digest {
 	}
 
 	get parts(): Uint8Array<ArrayBuffer> {
-		const bytes = new DataView(new ArrayBuffer(8 * (NODE_PARTS + 1)))
-		for (let index = 0; index < 2 * (NODE_PARTS + 1); index++) bytes.setUint32(4 * index, this.#words[index]!)
+		const bytes = new DataView(new ArrayBuffer(8 * PARTS))
+		for (let index = 0; index < 2 * PARTS; index++) bytes.setUint32(4 * index, this.#words[index]!)
 		return new Uint8Array(bytes.buffer)
 	}
 
 	/** Which parts are not the same there. Nothing for what is no list of parts. */
 	differing(parts: Uint8Array): number[] {
-		if (parts.length !== 8 * (NODE_PARTS + 1)) return []
+		if (parts.length !== 8 * PARTS) return []
 		const theirs = new DataView(parts.buffer, parts.byteOffset, parts.byteLength)
 		const different: number[] = []
-		for (let part = 0; part <= NODE_PARTS; part++) {
+		for (let part = 0; part < PARTS; part++) {
 			const same = [0, 1].every(
 				word => theirs.getUint32(8 * part + 4 * word) === this.#words[2 * part + word],
 			)

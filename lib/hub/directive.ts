@@ -7,6 +7,8 @@ export const MAX_LEFT = 8
 /**
  * What the whole fleet is told to do with a term. One register for each kind and term: the latest directive replaces
  * the one before. Later is the higher `epoch`; of equal ones, that of the lexicographically lower author (SPEC §3.5).
+ * An epoch is the author's time in milliseconds, or one more than that of the directive that it replaces, where that is
+ * more (a hybrid logical clock): so it is higher too than that of one which its author has forgotten.
  */
 export const directive = z.object({
 	kind: z.enum(DIRECTIVE_KINDS),
@@ -40,9 +42,10 @@ export const compareDirectives = (a: DirectiveStamp, b: DirectiveStamp): number 
 export const answersDirective = (answer: Answer | undefined, to: DirectiveStamp): boolean =>
 	answer !== undefined && answer.epoch === to.epoch && answer.author === to.author
 
-/** Whether it is still to be obeyed. Clocks differ; so does, by as much, when nodes stop obeying it. */
-export const isLive = ({ at, lifetime }: Directive, now: number): boolean =>
-	lifetime === undefined || now <= at + lifetime
+/** Until when it is to be obeyed. Clocks differ; so does, by as much, when nodes stop obeying it. */
+export const endOf = ({ at, lifetime = Infinity }: Directive): number => at + lifetime
+
+export const isLive = (directive: Directive, now: number): boolean => now <= endOf(directive)
 
 /** The versions that a rollback wants nobody to hold. */
 export const leftBy = ({ left = [], version }: Directive): Set<string> =>

@@ -1,5 +1,5 @@
 import type { Random } from '../core/random.ts'
-import { DIRECTIVE_PART, NODE_PARTS, partOf } from './digest.ts'
+import { PARTS, partOf } from './digest.ts'
 import { directiveKey } from './directive.ts'
 import { isNothing, MAX_STAMPS, type HubMessage, type News, type Said, type Stamp } from './messages.ts'
 import type { Registry } from './registry.ts'
@@ -7,7 +7,7 @@ import type { Registry } from './registry.ts'
 /** A message that is made when its turn has come; `undefined` where there is no more need of it. */
 export type Reply = () => HubMessage | undefined
 
-/** Up to so many nodes, a list of them all is as short as the digests of the parts. */
+/** Up to so many nodes and directives, a list of them all is as short as the digests of the parts. */
 const SMALL = 64
 /** How many lists one digest may set off. */
 const MAX_SUMMARIES = 4
@@ -18,7 +18,7 @@ type ExchangeMessage = Said<'digest' | 'parts' | 'summary' | 'transfer'>
  * How two nodes come to know the same, at the price of what differs:
  *
  *     a → b  digest      64 bits of all that I know. The same? Then that was it.
- *     b → a  parts       the same for each of 257 parts                           (left out where nodes are few)
+ *     b → a  parts       the same for each of 256 parts                           (left out where that is little)
  *     a → b  summary     in the parts that differ: who, up to which change
  *     b → a  transfer    what you lack; what I lack; whom else I have
  *     a → b  transfer    what you lack
@@ -60,7 +60,7 @@ export class Exchange {
 		for (const record of this.#registry.records())
 			if (among?.has(partOf(record.id)) ?? true) stamps.push(record.stamp)
 		const { directives } = this.#registry
-		const told = among === undefined || among.has(DIRECTIVE_PART) ? [...directives.values()] : []
+		const told = [...directives.values()].filter(one => among?.has(partOf(directiveKey(one))) ?? true)
 		return {
 			kind: 'summary',
 			...(parts !== undefined && { parts: [...parts] }),
@@ -90,7 +90,8 @@ export class Exchange {
 	#listParts(hashes: Uint8Array): Reply[] {
 		const different = this.#registry.digest.differing(hashes)
 		if (different.length === 0) return []
-		const perPart = Math.max(1, Math.ceil((2 * this.#registry.size) / NODE_PARTS))
+		const { directives, size } = this.#registry
+		const perPart = Math.max(1, Math.ceil((2 * Math.max(size, directives.size)) / PARTS))
 		const perMessage = Math.max(1, Math.floor(MAX_STAMPS / perPart))
 		const offset = Math.floor(this.#random() * different.length)
 		const turned = [...different.slice(offset), ...different.slice(0, offset)]
@@ -124,9 +125,10 @@ export class Exchange {
 			if (registry.directives.isBehind(key, { epoch, author })) wanted.push(key)
 			else if (isOther(registry.directives.get(key), epoch, author)) keys.push(key)
 		}
-		if (among?.has(DIRECTIVE_PART) ?? true)
-			for (const one of registry.directives.values())
-				if (!told.has(directiveKey(one))) keys.push(directiveKey(one))
+		for (const one of registry.directives.values()) {
+			const key = directiveKey(one)
+			if (!told.has(key) && (among?.has(partOf(key)) ?? true)) keys.push(key)
+		}
 		const wants = this.#lacking(stamps)
 		const idle = since.length + offers.length + wants.length + keys.length + wanted.length === 0
 		return idle ? [] : [() => this.#transfer({ since, offers, wants, keys, wanted })]

@@ -76,6 +76,7 @@ export class Hub implements AsyncDisposable {
 		this.#events = new Emitter(logger)
 		this.#registry = new Registry({
 			...{ self: transport.self, startedAt: clock.now(), maxNodes, maxDirectives, maxRows: maxRuns },
+			now: () => clock.now(),
 			isMember: id => this.#conversation.members.has(id),
 			changed: change => this.#changed(change),
 		})
@@ -231,11 +232,10 @@ export class Hub implements AsyncDisposable {
 			throw new RemoteTermError('NOT_STARTED', 'Expected the hub to be started first')
 		if (typeof term !== 'string' || term === '' || term.length > 256)
 			throw invalid('term', 'a name of 1 to 256 characters', term)
-		const { clock, logger, maxDirectives, transport } = this.#settings
+		const { clock, logger, transport } = this.#settings
 		const key = directiveKey({ kind, term })
 		const { directives } = this.#registry
-		if (!directives.hasRoomFor(key))
-			throw invalid('term', `one of those with directives, of which there are ${maxDirectives} already`, term)
+		directives.expectRoomFor(key)
 		const directive = {
 			...{ kind, term, epoch: directives.nextEpoch(key), author: transport.self.id, at: clock.now() },
 			...what,

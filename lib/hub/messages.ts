@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PARTS } from './digest.ts'
 import { directive } from './directive.ts'
 import { row, rowCount, rowName } from './rows.ts'
 
@@ -52,7 +53,16 @@ export const hubMessage = z.discriminatedUnion('kind', [
 	/** This is all that I know in these parts; without `parts`, in all of them. */
 	z.object({
 		kind: z.literal('summary'),
-		parts: z.array(z.number().int().min(0).max(256)).max(257).optional(),
+		parts: z
+			.array(
+				z
+					.number()
+					.int()
+					.min(0)
+					.max(PARTS - 1),
+			)
+			.max(PARTS)
+			.optional(),
 		stamps,
 		directives: z.array(z.tuple([z.string().max(300), rowCount, rowName])).max(MAX_STAMPS),
 	}),

@@ -25,7 +25,10 @@ export interface HubOptions {
 	readonly maxRuns?: number | undefined
 	/** Nodes of which something is known. Default: 20,000. */
 	readonly maxNodes?: number | undefined
-	/** Directives that are remembered: at most three for each term. Default: 1,000. */
+	/**
+	 * Directives that are remembered: at most three for each term. Beyond, those are forgotten that are no longer obeyed,
+	 * and where there are none, new ones are refused. The same on all nodes. Default: 12,288.
+	 */
 	readonly maxDirectives?: number | undefined
 	readonly clock?: Clock | undefined
 	readonly random?: Random | undefined
@@ -70,7 +73,7 @@ export const parseHubOptions = (options: HubOptions): HubSettings => {
 		successResolution = 60_000,
 		maxRuns = 4_096,
 		maxNodes = 20_000,
-		maxDirectives = 1_000,
+		maxDirectives = 12_288,
 		clock = systemClock,
 		random = Math.random,
 		logger = consoleLogger,

@@ -1,5 +1,5 @@
 import type { Peer } from '../core/transport.ts'
-import { Digest, DIRECTIVE_PART, partOf } from './digest.ts'
+import { Digest, partOf } from './digest.ts'
 import { directiveKey, type Directive } from './directive.ts'
 import { Directives } from './directives.ts'
 import { isNothing, MAX_DIRECTIVES, MAX_ROWS, type Delta, type News, type Stamp } from './messages.ts'
@@ -14,6 +14,8 @@ export interface RegistrySettings {
 	readonly maxRows: number
 	readonly maxNodes: number
 	readonly maxDirectives: number
+	/** Milliseconds since the Unix epoch. */
+	readonly now: () => number
 	/** Told after something has become known, or was forgotten. */
 	readonly changed: (change: RegistryChange) => void
 }
@@ -44,7 +46,9 @@ export class Registry {
 	constructor(settings: RegistrySettings) {
 		this.#settings = settings
 		this.own = new NodeRecord(settings.self.id, settings.startedAt)
-		this.directives = new Directives(settings.maxDirectives, fact => this.digest.toggle(DIRECTIVE_PART, fact))
+		this.directives = new Directives(settings.maxDirectives, settings.now, (key, fact) =>
+			this.digest.toggle(partOf(key), fact),
+		)
 	}
 
 	/** Of nobody who never said anything, ourselves included. */

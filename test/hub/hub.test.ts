@@ -200,6 +200,7 @@ test('what makes no sense is refused at the door, and changes nothing', async t 
 		hub.terms().map(({ name }) => name),
 		['rates', 'two'],
 	)
+	t.is(hub.terms().find(({ name }) => name === 'two')?.pinned, undefined)
 	const idle = new Hub({ transport: fleet.network.join('idle') })
 	t.throws(() => idle.pin('rates', 'v1'), { code: 'NOT_STARTED' })
 	await idle.stop()

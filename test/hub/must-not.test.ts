@@ -14,6 +14,7 @@ const HOUR = 3_600_000
 const registryOf = (members: string[] = ['b#1']): Registry =>
 	new Registry({
 		...{ self: peerOf('a', '1'), startedAt: 0, maxRows: 10, maxNodes: 10, maxDirectives: 10 },
+		now: () => 0,
 		isMember: id => members.includes(id),
 		changed: () => {},
 	})

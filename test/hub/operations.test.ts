@@ -99,6 +99,24 @@ test('a pin that cannot be had is refused with the reason, changes nothing, and 
 	t.deepEqual(a.drift(), [])
 })
 
+test('what is not obeyed any more makes room for what is', async t => {
+	const fleet = fleetOf(t, { hub: { maxDirectives: 1 } })
+	const [a, b] = [await fleet.add('a', 'v1'), await fleet.add('b')]
+	b.attach(new ToyTerm('prices'))
+	await fleet.until(() => a.whoRuns('prices').length === 1)
+	const first = a.refresh('rates', { window: 0 })
+	await fleet.until(() => first.state.applied.length === 1)
+	t.throws(() => a.refresh('prices'), { code: 'INVALID_OPTION', message: /all 1 \(maxDirectives\)/ })
+	await fleet.clock.advance(6 * 60_000)
+	const second = a.refresh('prices', { window: 0 })
+	await fleet.until(() => second.state.applied.length === 1)
+	await fleet.clock.advance(6 * 60_000)
+	// Its predecessor is forgotten, and yet it is the later one of the two.
+	const third = b.refresh('rates', { window: 0 })
+	await fleet.until(() => third.state.applied.length === 1)
+	t.true(third.directive.epoch > first.directive.epoch)
+})
+
 test('one rollback after the other: nobody is to hold any of what was returned from, be it an hour later', async t => {
 	const fleet = fleetOf(t)
 	const [a, b, c] = [await fleet.add('a', 'v1'), await fleet.add('b', 'v1'), await fleet.add('c', 'v1')]

@@ -1,6 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { hashOf } from '../../lib/hub/digest.ts'
 import { directiveKey, type Directive } from '../../lib/hub/directive.ts'
+import { seededRandom } from '../../lib/core/random.ts'
 import { Directives } from '../../lib/hub/directives.ts'
 import { Exchange } from '../../lib/hub/exchange.ts'
 import { hubMessage, type Delta, type HubMessage } from '../../lib/hub/messages.ts'
@@ -30,7 +32,11 @@ const whole = (bare: Pick<Directive, 'kind' | 'term' | 'epoch' | 'author'>): Dir
 })
 
 const merge = (...lists: ReadonlyArray<readonly Directive[]>): Directive[] => {
-	const all = new Directives(100, () => {})
+	const all = new Directives(
+		100,
+		() => 0,
+		() => {},
+	)
 	for (const one of lists.flat()) all.adopt(one)
 	return [...all.values()].sort((a, b) => (directiveKey(a) < directiveKey(b) ? -1 : 1))
 }
@@ -42,6 +48,49 @@ test('merges of directives are commutative, associative and idempotent', t => {
 			t.deepEqual(merge(a, b), merge(b, a))
 			t.deepEqual(merge(merge(a, b), c), merge(a, merge(b, c)))
 			t.deepEqual(merge(a, b, a, b), merge(a, b))
+		}),
+		{ numRuns: many },
+	)
+	t.pass()
+})
+
+/** Those that are over at different times, in more registers than are kept. */
+const pastDirectives = fc
+	.array(
+		fc.record({
+			kind: fc.constantFrom('rollback' as const, 'refresh' as const),
+			term: fc.constantFrom('u', 'v', 'w', 'x', 'y', 'z'),
+			epoch: fc.integer({ min: 1, max: 9 }),
+			author: fc.constantFrom('a#1', 'b#1'),
+		}),
+		{ maxLength: 30 },
+	)
+	.map(all => all.map(one => ({ ...one, at: one.epoch, lifetime: 5, version: 'v' })))
+
+test('of too many directives the same are forgotten everywhere, in whichever order they come, and never one that is to be obeyed', t => {
+	const pins = [1, 2].map(epoch => whole({ kind: 'pin', term: `${epoch}`, epoch, author: 'a#1' }))
+	fc.assert(
+		fc.property(pastDirectives, fc.func(fc.integer()), (past, mix) => {
+			const orders = [past, [...past].reverse(), [...past, ...past].sort((a, b) => mix(a) - mix(b))]
+			const kept = orders.map(order => {
+				let digest = 0
+				const all = new Directives(
+					5,
+					() => 1_000,
+					(key, fact) => {
+						digest ^= hashOf(`${key} ${fact}`)[0]
+					},
+				)
+				for (const one of [...order.slice(0, 3), ...pins, ...order.slice(3)]) {
+					all.adopt(one)
+					t.true(all.size <= 5)
+				}
+				t.is(all.get('pin/1'), pins[0])
+				t.is(all.get('pin/2'), pins[1])
+				return [digest, [...all.values()].sort((a, b) => (directiveKey(a) < directiveKey(b) ? -1 : 1))]
+			})
+			t.deepEqual(kept[1], kept[0])
+			t.deepEqual(kept[2], kept[0])
 		}),
 		{ numRuns: many },
 	)
@@ -100,6 +149,7 @@ test('two who compare end up knowing the same, with few messages, each within it
 				name =>
 					new Registry({
 						...{ self: peerOf(name, '1'), startedAt: 0, maxRows: 10, maxNodes: 1_000, maxDirectives: 100 },
+						now: () => 0,
 						isMember: () => true,
 						changed: () => {},
 					}),
@@ -135,6 +185,37 @@ test('two who compare end up knowing the same, with few messages, each within it
 		{ numRuns: many },
 	)
 	t.pass()
+})
+
+test('who lacks thousands of directives has them all after some comparisons, a bounded number of messages each', t => {
+	const [a, b] = ['a', 'b'].map(
+		name =>
+			new Registry({
+				...{ self: peerOf(name, '1'), startedAt: 0, maxRows: 10, maxNodes: 10, maxDirectives: 5_000 },
+				now: () => 0,
+				isMember: () => true,
+				changed: () => {},
+			}),
+	) as [Registry, Registry]
+	for (let term = 0; term < 5_000; term++)
+		a.author(whole({ kind: 'pin', term: `term ${term}`, epoch: 1, author: 'a#1' }))
+	const random = seededRandom(1)
+	const exchanges = [a, b].map(registry => new Exchange(registry, random))
+	let rounds = 0
+	for (; !a.digest.equals(b.digest.root) && rounds < 10; rounds++) {
+		const queue: Array<[to: number, message: HubMessage]> = [[1, exchanges[0]!.digest()]]
+		let messages = 0
+		for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+			messages += 1
+			t.true(hubMessage.safeParse(next[1]).success)
+			for (const make of exchanges[next[0]]!.answer(next[1] as never)) {
+				const reply = make()
+				if (reply !== undefined) queue.push([1 - next[0], reply])
+			}
+		}
+		t.true(messages <= 250, `${messages} messages`)
+	}
+	t.is(b.directives.size, 5_000)
 })
 
 const NAMES = ['a', 'b', 'c', 'd', 'e'] as const
