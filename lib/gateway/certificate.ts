@@ -30,7 +30,11 @@ export class CertificateWatch {
 		this.#watch = new SourceWatch<Certificate>({
 			...{ source, interval, clock, logger },
 			apply: certificate => this.#apply(certificate),
-			words: { kept: 'The certificate stays as it was', again: 'The certificate can be read again' },
+			words: {
+				asked: 'the certificate',
+				kept: 'The certificate stays as it was',
+				again: 'The certificate can be read again',
+			},
 		})
 	}
 

@@ -163,7 +163,7 @@ export class Gateway<Item extends ConfigItem = FunConfig> {
 	 * Opens the database, reads the tokens, begins to pull. `listen` does it too; whoever mounts `fetch` somewhere else
 	 * calls it first. Until then everything but `/healthz`, `/readyz` and the page is answered with 503.
 	 *
-	 * @throws `DATABASE_FAILED`, `INVALID_OPTION`, `STOPPED`
+	 * @throws `DATABASE_FAILED`, `INVALID_OPTION`, `STOPPED`, `TIMEOUT` where tokens are asked for and none come for 30 s
 	 */
 	async start(): Promise<void> {
 		if (this.#closing.signal.aborted) throw new RemoteTermError('STOPPED', 'The gateway has been closed')

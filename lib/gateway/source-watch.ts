@@ -1,6 +1,10 @@
 import type { Clock, Timer } from '../core/clock.ts'
-import { messageOf } from '../core/errors.ts'
+import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { waiting } from '../core/waiting.ts'
+
+/** How long a source may take to answer, in milliseconds; an answer that comes later is not looked at. */
+const ANSWER_TIMEOUT = 30_000
 
 /** A value, or where to ask for it, again and again. */
 export type Source<Value> = Value | (() => Value | Promise<Value>)
@@ -11,8 +15,8 @@ export interface SourceWatchOptions<Value> {
 	readonly apply: (value: Value) => void
 	/** How often a source that can be asked is, in milliseconds. */
 	readonly interval: number
-	/** What the log says: of what failed, in front of the reason; and of the next success. */
-	readonly words: { readonly kept: string; readonly again: string }
+	/** What the log says: what is asked for; of what failed, in front of the reason; and of the next success. */
+	readonly words: { readonly asked: string; readonly kept: string; readonly again: string }
 	readonly clock: Clock
 	readonly logger: Logger
 }
@@ -32,11 +36,11 @@ export class SourceWatch<Value> {
 		this.#options = options
 	}
 
-	/** @throws what the source fails with, and what `apply` does. */
+	/** @throws what the source fails with, `TIMEOUT` where it does not answer for 30 s, and what `apply` does. */
 	async start(): Promise<void> {
 		const { source, apply } = this.#options
 		if (!isAsked(source)) return apply(source)
-		apply(await source())
+		apply(await this.#ask(source))
 		this.#arm()
 	}
 
@@ -57,7 +61,9 @@ export class SourceWatch<Value> {
 		const { source, apply, words, logger } = this.#options
 		if (!isAsked(source) || this.#stopped) return
 		try {
-			apply(await source())
+			const value = await this.#ask(source)
+			if (this.#stopped) return
+			apply(value)
 			if (this.#failing) logger.info(words.again)
 			this.#failing = false
 		} catch (error) {
@@ -65,6 +71,33 @@ export class SourceWatch<Value> {
 			this.#failing = true
 		}
 		this.#arm()
+	}
+
+	async #ask(source: () => Value | Promise<Value>): Promise<Value> {
+		const { clock, words } = this.#options
+		let answer: { readonly value: Value } | undefined
+		let failure: { readonly error: unknown } | undefined
+		await waiting(
+			clock,
+			{ timeout: ANSWER_TIMEOUT },
+			settle => {
+				Promise.resolve()
+					.then(source)
+					.then(
+						value => (answer = { value }),
+						(error: unknown) => (failure = { error }),
+					)
+					.finally(() => settle())
+			},
+			() => {},
+			() =>
+				new RemoteTermError(
+					'TIMEOUT',
+					`Expected ${words.asked} within ${ANSWER_TIMEOUT} ms, and there was no answer`,
+				),
+		)
+		if (failure !== undefined) throw failure.error
+		return answer!.value
 	}
 
 	#arm(): void {

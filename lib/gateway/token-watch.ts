@@ -17,7 +17,11 @@ export class TokenWatch {
 		this.#watch = new SourceWatch<readonly TokenSpec[]>({
 			...{ source, interval, clock, logger },
 			apply: specs => this.replace(specs),
-			words: { kept: 'The tokens stay as they were', again: 'The tokens can be read again' },
+			words: {
+				asked: 'the tokens',
+				kept: 'The tokens stay as they were',
+				again: 'The tokens can be read again',
+			},
 		})
 	}
 

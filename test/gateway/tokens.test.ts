@@ -184,6 +184,36 @@ test('a file of tokens is read anew by itself, and half a file locks nobody out'
 	t.is(clock.pendingTimers, before, 'one timer, whoever asked')
 })
 
+test('tokens that are asked for and never come leave all as it was, and are asked for again', async t => {
+	const never = (): Promise<never> => new Promise(() => {})
+	const clock = new FakeClock()
+	const logger = recordingLogger()
+	const specs = (token: string): TokenSpec[] => [{ name: 'ci', scopes: ['read'], token }]
+	let source = async (): Promise<TokenSpec[]> => specs(TOKENS.read)
+	const { gateway } = await startGateway(t, { tokens: () => source(), clock, logger })
+	const ok = async (token: string): Promise<boolean> =>
+		(await gateway.fetch(requestOf('http://x/v1/services', { token }))).status === 200
+	source = never
+	const reloading = gateway.reloadTokens()
+	await clock.advance(30_000)
+	await reloading
+	t.true(await ok(TOKENS.read))
+	t.deepEqual(
+		logger.lines.filter(([level]) => level === 'error').map(([, message]) => message),
+		['The tokens stay as they were: Expected the tokens within 30000 ms, and there was no answer'],
+	)
+	const fresh = 'another-token-0123456789abc'
+	source = async () => specs(fresh)
+	await gateway.reloadTokens()
+	t.true(await ok(fresh))
+
+	const other = createGateway({ db: new MemoryConfigDb(), tokens: never, clock, logger })
+	const starting = t.throwsAsync(other.start(), { code: 'TIMEOUT' })
+	await clock.advance(30_000)
+	await starting
+	await other.close()
+})
+
 test('no token reaches a log, an error, the audit log or a status', async t => {
 	const logger = recordingLogger()
 	const { ask, audit } = await startGateway(t, { logger })

@@ -154,6 +154,9 @@ export const settingsSchema = z.strictObject({
 				maxClientBytes: bytes.default(8 * 2 ** 20).describe('What may wait for one client'),
 				maxLogEvents: count.default(10_000).describe('From which clients resume that were away'),
 				maxLogBytes: bytes.default(16 * 2 ** 20),
+				maxViews: count
+					.default(64)
+					.describe('Of what differs by its filter or token; clients of one more are told to come back'),
 				upstream: z
 					.strictObject({
 						url: z.url({ protocol: /^https?$/ }).describe('Of another gateway, or of what speaks like one'),

@@ -33,6 +33,7 @@ export interface StreamingOptions extends Pick<
 	| 'maxClientBytes'
 	| 'maxLogBytes'
 	| 'maxLogEvents'
+	| 'maxViews'
 	| 'stallTimeout'
 > {
 	/** At once. Default: four fifths of `limits.maxConnections`, so that streams leave room for all else. */
@@ -66,7 +67,7 @@ export class Streaming<Item extends ConfigItem> {
 			throw invalid('stream', 'an object, or false', options)
 		onlyKnownOptions('stream', options, [
 			...['collection', 'heartbeatInterval', 'lifetime', 'maxClientBytes', 'maxLogBytes', 'maxLogEvents'],
-			...['stallTimeout', 'maxClients', 'upstream'],
+			...['maxViews', 'stallTimeout', 'maxClients', 'upstream'],
 		])
 		const { upstream, maxClients = Math.max(1, Math.floor(maxConnections * 0.8)), ...rest } = options
 		this.#db = db
