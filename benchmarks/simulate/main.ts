@@ -39,12 +39,12 @@ const LARGEST: Readonly<Record<string, number>> = { PubSub: 1_000, [REFERENCE]: 
 const troubled = [100, 1_000, 10_000].filter(nodes => sizes.includes(nodes))
 
 const began = performance.now()
+const secondsSoFar = (): number => Math.round((performance.now() - began) / 1_000)
 /** Of what takes longer than a moment. */
 const progress =
 	(nodes: number, name: string) =>
 	(doing: string): void => {
-		const seconds = Math.round((performance.now() - began) / 1_000)
-		if (nodes > 100) console.error(`${seconds} s: ${count(nodes)} nodes, ${name}: ${doing}`)
+		if (nodes > 100) console.error(`${secondsSoFar()} s: ${count(nodes)} nodes, ${name}: ${doing}`)
 	}
 
 const row = (...columns: ReadonlyArray<string | number>): void => console.log(`| ${columns.join(' | ')} |`)
@@ -96,3 +96,5 @@ for (const nodes of troubled) {
 }
 
 if (flags.plot) draw(cells, 'docs/plots')
+const { maxRSS } = process.resourceUsage()
+console.error(`${secondsSoFar()} s, ${count(maxRSS / 1_024)} MiB of memory at the most`)

@@ -87,6 +87,9 @@ const codeOf: Readonly<Record<FailureCode, ExitCode>> = Object.fromEntries(
 	EXIT_CODES.flatMap(({ code, errors }) => errors.map(error => [error, code])),
 ) satisfies Record<string, ExitCode> as Readonly<Record<Listed, ExitCode>>
 
+/** Whether a code that somebody else has sent is one of ours. */
+export const isFailureCode = (code: string): code is FailureCode => Object.hasOwn(codeOf, code)
+
 export const exitCodeOf = (code: FailureCode): ExitCode => codeOf[code]
 
 /** What a shell expects of a command that a signal ended before it was done: 128 and the signal's number. */

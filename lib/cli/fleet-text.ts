@@ -22,7 +22,7 @@ export const fleetText = ({ at, drift, nodes, scope }: FleetReport, now: number)
 			const lag = behind < 0 ? `${-behind} ahead` : `${behind} behind`
 			const why = reason === undefined ? '' : `  ${reason.code}: ${oneLine(reason.message)}`
 			lines.push(
-				`  ${oneLine(node)}  ${oneLine(name)}  ${short(version)}, not ${short(target)}: ${lag}, for ${formatDuration(forMs)}${why}`,
+				`  ${oneLine(node)}  ${oneLine(name)}  ${shortVersion(version)}, not ${shortVersion(target)}: ${lag}, for ${formatDuration(forMs)}${why}`,
 			)
 		}
 	}
@@ -38,14 +38,14 @@ const rowOf = (run: FleetRun, now: number): string[] => {
 	return [
 		oneLine(node),
 		kind === 'term' ? oneLine(name) : `${oneLine(name)} (${kind})`,
-		`${short(version)}${pinned === undefined ? '' : ' (pinned)'}`,
+		`${shortVersion(version)}${pinned === undefined ? '' : ' (pinned)'}`,
 		since === undefined ? '' : `${formatDuration(Math.max(0, now - since))} ago`,
 		oneLine(status),
 		why,
 	]
 }
 
-const short = (version: string | undefined): string => {
+export const shortVersion = (version: string | undefined): string => {
 	if (version === undefined) return 'no value'
 	const line = oneLine(version)
 	return line.length <= LONGEST_VERSION ? line : `${line.slice(0, LONGEST_VERSION - 1)}…`

@@ -29,7 +29,7 @@ const MINUTE = 60_000
  * from which any node can tell all of them to refresh, to pin, or to roll back.
  *
  * ```ts
- * const hub = new Hub({ transport: new NatsTransport(…) })
+ * const hub = new Hub({ transport: await NatsTransport.connect(…) })
  * await hub.start()
  * hub.attach(rates)
  * hub.whoRuns('rates')  // [{ node: 'web-1', version: '"a1"', status: 'ready', … }, …]

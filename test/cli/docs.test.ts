@@ -38,6 +38,7 @@ test('docs/cli.md names every option of the help, and no other', async t => {
 			['verify', '--help'],
 			['status', '--help'],
 			['fleet', '--help'],
+			...['refresh', 'pin', 'unpin', 'rollback'].map(name => ['fleet', name, '--help']),
 		].map(args => runInside(args)),
 	)
 	const flags = (text: string): string[] => [...new Set(text.match(/(?<![\w-])--[a-z][a-z-]+/g))].sort()

@@ -1,4 +1,4 @@
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { fleetText } from '../../lib/cli/fleet-text.ts'
 import { silentLogger } from '../../lib/core/logger.ts'
 import { Hub } from '../../lib/hub/index.ts'
@@ -67,12 +67,15 @@ interface Shown {
 	readonly drift: ReadonlyArray<{ readonly node: string; readonly target: string }>
 }
 
-natsTest()('--watch shows the fleet again at each change, until it is told to end', async t => {
-	t.timeout(120_000)
+/** Nodes that run `rates`, over a server of their own, until the end of the test. */
+const startNodes = async (
+	t: ExecutionContext,
+	names: readonly string[],
+): Promise<{ address: string; hubs: Map<string, Hub>; terms: Map<string, ToyTerm> }> => {
 	const { address } = await startNatsServer(t)
 	const terms = new Map<string, ToyTerm>()
 	const hubs = new Map<string, Hub>()
-	for (const name of ['web-1', 'web-2']) {
+	for (const name of names) {
 		const transport = await NatsTransport.connect({ name, servers: address, logger: silentLogger })
 		const hub = await new Hub({ transport, logger: silentLogger }).start()
 		t.teardown(async () => {
@@ -84,6 +87,93 @@ natsTest()('--watch shows the fleet again at each change, until it is told to en
 		terms.set(name, term)
 		hubs.set(name, hub)
 	}
+	return { address, hubs, terms }
+}
+
+natsTest()('what the fleet is told is carried out by each node, and each answer is shown', async t => {
+	t.timeout(120_000)
+	const { address, terms } = await startNodes(t, ['web-1', 'web-2'])
+	const tell = (...args: string[]): ReturnType<typeof runInside> =>
+		runInside(['fleet', ...args, '--nats', address])
+	const lines = (text: string): string[] => text.trimEnd().split('\n').sort()
+
+	for (const term of terms.values()) term.source = 'v2'
+	const refreshed = await tell('refresh', 'rates', '--window', '50ms')
+	t.deepEqual(lines(refreshed.out), [
+		'refresh rates: 2 applied, 0 refused, 0 silent',
+		'web-1  applied  v2',
+		'web-2  applied  v2',
+	])
+	t.deepEqual([refreshed.code, refreshed.err], [0, ''])
+
+	terms.get('web-2')!.history.length = 0
+	const pinned = await tell('pin', 'rates', 'v1')
+	t.deepEqual(lines(pinned.out), [
+		'pin rates v1: 1 applied, 1 refused, 0 silent',
+		'web-1  applied  v1',
+		'web-2  refused  v2  VERSION_UNAVAILABLE: Nobody has v1',
+	])
+	t.is(pinned.err, 'remote-term: 1 of 2 refused it: web-2: Nobody has v1 (VERSION_UNAVAILABLE)\n')
+	t.is(pinned.code, 3)
+	t.is(terms.get('web-1')!.pinned, 'v1')
+
+	const unpinned = await tell('unpin', 'rates', '--json')
+	t.like(JSON.parse(unpinned.out), {
+		...{ scope: 'fleet', kind: 'unpin', term: 'rates', version: null, refused: [] },
+		...{ silent: [], superseded: false },
+	})
+	t.is((JSON.parse(unpinned.out) as { applied: unknown[] }).applied.length, 2)
+	t.is(terms.get('web-1')!.pinned, undefined)
+
+	for (const term of terms.values()) term.history.splice(0, 9, 'v1')
+	const back = await tell('rollback', 'rates', '--from', 'v2')
+	t.is(lines(back.out)[0], 'rollback rates from v2: 2 applied, 0 refused, 0 silent')
+	t.deepEqual(
+		[...terms.values()].map(({ version }) => version),
+		['v1', 'v1'],
+	)
+
+	// One that does not answer: it stays said.
+	terms.get('web-2')!.update = () => new Promise(() => {})
+	const silent = await tell('refresh', 'rates', '--window', '0', '--timeout', '2s')
+	t.is(silent.code, 1)
+	t.regex(
+		silent.err,
+		/^remote-term: 1 of 2 did not answer within 2 s: web-2 \(TIMEOUT\)\n {2}hint: It stays said/,
+	)
+})
+
+natsTest()('what nobody runs, and what makes no sense, is refused before anything is said', async t => {
+	t.timeout(120_000)
+	const { address, hubs } = await startNodes(t, ['web-1'])
+	let said = 0
+	hubs.get('web-1')!.watch(({ kind }) => {
+		if (kind === 'directive') said += 1
+	})
+	const tell = (...args: string[]): ReturnType<typeof runInside> =>
+		runInside(['fleet', ...args, '--nats', address])
+	const mistyped = await tell('pin', 'rats', 'v1')
+	t.is(mistyped.code, 2)
+	t.regex(mistyped.err, /got 'rats' \(INVALID_OPTION\)\n {2}hint: There are rates\./)
+	const elsewhere = await tell('refresh', 'rates', '--scope', 'other', '--settle', '100ms')
+	t.is(elsewhere.code, 2)
+	t.regex(elsewhere.err, /hint: Nobody there runs any/)
+	for (const args of [
+		['pin', 'rates'],
+		['refresh', 'rates', '--watch'],
+		['pin', 'rates', ''],
+		['pni', 'rates'],
+	]) {
+		const wrong = await tell(...args)
+		t.is(wrong.code, 2, args.join(' '))
+		t.regex(wrong.err, /\(INVALID_OPTION\)/)
+	}
+	t.is(said, 0)
+})
+
+natsTest()('--watch shows the fleet again at each change, until it is told to end', async t => {
+	t.timeout(120_000)
+	const { address, hubs, terms } = await startNodes(t, ['web-1', 'web-2'])
 	const documents = startCommand(t, ['fleet', '--nats', `nats://${address}`, '--watch', '--json'])
 	const table = startCommand(t, ['fleet', '--nats', `nats://${address}`, '--watch'])
 	const shown = async (part: RegExp): Promise<Shown> => JSON.parse(await documents.line(part)) as Shown
