@@ -1,4 +1,4 @@
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import fc from 'fast-check'
 import { hashOf } from '../../lib/hub/digest.ts'
 import { directiveKey, type Directive } from '../../lib/hub/directive.ts'
@@ -139,6 +139,22 @@ test('whatever arrives of a node, in whichever order and however often, is a sta
 	t.pass()
 })
 
+/** The first begins, and each answers until nobody has anything to say. How many messages that took. */
+const compare = (t: ExecutionContext, exchanges: readonly Exchange[]): number => {
+	const queue: Array<[to: number, message: HubMessage]> = [[1, exchanges[0]!.digest()]]
+	let messages = 0
+	for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+		messages += 1
+		const [to, message] = next
+		t.true(hubMessage.safeParse(message).success)
+		for (const make of exchanges[to]!.answer(message as never)) {
+			const reply = make()
+			if (reply !== undefined) queue.push([1 - to, reply])
+		}
+	}
+	return messages
+}
+
 test('two who compare end up knowing the same, with few messages, each within its limits', t => {
 	const known = fc.array(fc.tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 1, max: 3 })), {
 		maxLength: 150,
@@ -164,17 +180,7 @@ test('two who compare end up knowing the same, with few messages, each within it
 				registries[index]!.apply({ deltas: [], directives: [said, other][index]!.map(whole) })
 			}
 			const exchanges = registries.map(registry => new Exchange(registry, () => 0.5))
-			const queue: Array<[to: number, message: HubMessage]> = [[1, exchanges[0]!.digest()]]
-			let messages = 0
-			for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-				messages += 1
-				const [to, message] = next
-				t.true(hubMessage.safeParse(message).success)
-				for (const make of exchanges[to]!.answer(message as never)) {
-					const reply = make()
-					if (reply !== undefined) queue.push([1 - to, reply])
-				}
-			}
+			const messages = compare(t, exchanges)
 			t.true(messages <= 14)
 			t.deepEqual(registries[0]!.digest.root, registries[1]!.digest.root)
 			const all = registries.map(registry =>
@@ -203,16 +209,7 @@ test('who lacks thousands of directives has them all after some comparisons, a b
 	const exchanges = [a, b].map(registry => new Exchange(registry, random))
 	let rounds = 0
 	for (; !a.digest.equals(b.digest.root) && rounds < 10; rounds++) {
-		const queue: Array<[to: number, message: HubMessage]> = [[1, exchanges[0]!.digest()]]
-		let messages = 0
-		for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-			messages += 1
-			t.true(hubMessage.safeParse(next[1]).success)
-			for (const make of exchanges[next[0]]!.answer(next[1] as never)) {
-				const reply = make()
-				if (reply !== undefined) queue.push([1 - next[0], reply])
-			}
-		}
+		const messages = compare(t, exchanges)
 		t.true(messages <= 250, `${messages} messages`)
 	}
 	t.is(b.directives.size, 5_000)
