@@ -2,6 +2,7 @@ import { silentLogger } from '../../lib/core/logger.ts'
 import { seededRandom, type Random } from '../../lib/core/random.ts'
 import type { Channel, Peer } from '../../lib/core/transport.ts'
 import { FakeClock, MemoryNetwork } from '../../lib/testing/index.ts'
+import { Bits } from '../../lib/transports/memory/bits.ts'
 import { encodePayload } from '../../lib/transports/payload.ts'
 import { RECIPIENTS, ROUND, SYNC_INTERVAL } from './contestants.ts'
 import { measureSpread, type Spread, type SpreadLimits } from './spread.ts'
@@ -10,19 +11,17 @@ import type { WorldOptions } from './world.ts'
 /** More than that in one spread, and we have seen enough. */
 const MOST_MESSAGES = 1_000_000
 
-/**
- * A set of nodes, a bit for each: hundreds of thousands of messages are under way, each with up to a thousand names.
- * What a message weighs is counted with the names.
- */
-type Names = Uint32Array
-
 /** A version, or that there is none to tell: `suppressed`. */
 type Data = string
 type Message =
 	| {
 			readonly kind: 'propagate'
 			readonly ref: string
-			readonly acks: Names
+			/**
+			 * By their places in `names`: hundreds of thousands of messages are under way, each with up to a thousand. What a
+			 * message weighs is counted with the names.
+			 */
+			readonly acks: Bits
 			readonly version: string
 	  }
 	| {
@@ -46,14 +45,18 @@ class ReferenceNode {
 	readonly versions = new Map<string, { version: string; at: number }>()
 	version: string | undefined
 	readonly #world: ReferenceWorld
+	/** Its place in the names. */
+	readonly #index: number
 	readonly #channel: Channel<number>
 	readonly #random: Random
-	readonly #acks = new Map<string, Names | 'invalidated'>()
+	readonly #acks = new Map<string, Bits | 'invalidated'>()
 	readonly #rounds = new Map<string, CachedRound | 'invalidated'>()
 	#refs = 0
 
-	constructor(world: ReferenceWorld, name: string, seed: number) {
+	constructor(world: ReferenceWorld, index: number, seed: number) {
 		this.#world = world
+		this.#index = index
+		const name = world.names[index]!
 		this.name = name
 		this.#random = seededRandom(seed)
 		this.#channel = world.network.join(name).open<number>('reference', {
@@ -72,8 +75,8 @@ class ReferenceNode {
 		this.version = version
 		this.versions.set(this.name, { version, at: this.#world.clock.now() })
 		const ref = `${this.name}/${++this.#refs}`
-		const acks = this.#world.nobody()
-		add(acks, this.#world.indexOf(this.name))
+		const acks = new Bits()
+		acks.add(this.#index)
 		this.#send(this.#pick(this.#others(), RECIPIENTS), { kind: 'propagate', ref, acks, version })
 	}
 
@@ -89,14 +92,10 @@ class ReferenceNode {
 	#propagated({ acks: given, ref, version }: Extract<Message, { kind: 'propagate' }>): void {
 		const cached = this.#acks.get(ref)
 		if (cached === 'invalidated') return
-		const acks = cached === undefined ? given.slice() : union(given, cached)
-		const unacked = this.#world.names.filter((_, index) => !has(acks, index))
+		const acks = union(given, cached)
+		const unacked = this.#world.names.filter((_, index) => !acks.has(index))
 		if (unacked.length === 0) this.#cache(this.#acks, ref, 'invalidated')
-		const self = this.#world.indexOf(this.name)
-		if (!has(acks, self)) {
-			this.versions.set(this.#world.owner, { version, at: this.#world.clock.now() })
-			add(acks, self)
-		}
+		if (acks.add(this.#index)) this.versions.set(this.#world.owner, { version, at: this.#world.clock.now() })
 		// The defect: this overwrites the mark that was just set.
 		this.#cache(this.#acks, ref, acks)
 		this.#send(this.#pick(unacked, RECIPIENTS), { kind: 'propagate', ref, acks, version })
@@ -218,21 +217,17 @@ class Mail {
 		const whole =
 			message.kind === 'round'
 				? message
-				: { ...message, acks: membersOf(message.acks).map(index => this.#nameOf(index)) }
+				: { ...message, acks: message.acks.toArray().map(index => this.#nameOf(index)) }
 		return encodePayload(whole, 2 ** 24).length
 	}
 }
 
-const has = (names: Names, index: number): boolean => (names[index >>> 5]! & (1 << (index & 31))) !== 0
-
-const add = (names: Names, index: number): void => {
-	names[index >>> 5]! |= 1 << (index & 31)
+/** Another set. */
+const union = (...sets: ReadonlyArray<Bits | undefined>): Bits => {
+	const all = new Bits()
+	for (const set of sets) for (const index of set?.toArray() ?? []) all.add(index)
+	return all
 }
-
-const union = (one: Names, other: Names): Names => one.map((word, at) => word | other[at]!)
-
-const membersOf = (names: Names): number[] =>
-	Array.from({ length: 32 * names.length }, (_, index) => index).filter(index => has(names, index))
 
 export class ReferenceWorld {
 	readonly clock = new FakeClock()
@@ -244,7 +239,6 @@ export class ReferenceWorld {
 	began = 0
 	isTooMuch = false
 	readonly #nodes: ReferenceNode[] = []
-	readonly #indexes = new Map<string, number>()
 	#versions = 0
 
 	constructor({ loss = 0, nodes, seed }: Omit<WorldOptions, 'strategy'>) {
@@ -253,9 +247,8 @@ export class ReferenceWorld {
 			detection: 30 * ROUND,
 		})
 		for (let index = 1; index <= nodes; index++) this.names.push(`n${String(index).padStart(5, '0')}`)
-		for (const [index, name] of this.names.entries()) this.#indexes.set(name, index)
-		for (const [index, name] of this.names.entries())
-			this.#nodes.push(new ReferenceNode(this, name, seed * 1_000_003 + index))
+		for (const index of this.names.keys())
+			this.#nodes.push(new ReferenceNode(this, index, seed * 1_000_003 + index))
 		this.owner = this.names[nodes >> 1]!
 		this.clock.run(10_000)
 		// Peers as the transport knows them: those of the first, and itself by way of the second.
@@ -268,14 +261,6 @@ export class ReferenceWorld {
 		this.network.conditions({ loss })
 		this.#syncLater()
 		this.#turnLater()
-	}
-
-	indexOf(name: string): number {
-		return this.#indexes.get(name)!
-	}
-
-	nobody(): Names {
-		return new Uint32Array(Math.ceil(this.names.length / 32))
 	}
 
 	spread(limits: SpreadLimits = {}): Spread {

@@ -68,12 +68,11 @@ export const addFleetCommand = (program: Command, execute: ExecuteCommand, { env
 		(...given: unknown[]): Promise<void> => {
 			const command = given.at(-1) as Command
 			const options = command.optsWithGlobals<FleetOptions>()
-			const { json, nats, scope, settle, subject, timeout, watch } = options
 			return execute(async io => {
-				if (watch === true)
+				if (options.watch === true)
 					throw new CliError('INVALID_OPTION', `Expected \`fleet ${command.name()}\` without \`--watch\``)
 				const { tellFleet } = await import('./fleet-tell.ts')
-				return tellFleet(orderOf(command.args, options), { json, nats, scope, settle, subject, timeout }, io)
+				return tellFleet(orderOf(command.args, options), options, io)
 			}, contextOf(options))
 		}
 

@@ -1,7 +1,8 @@
 import type { FleetAnswer, FleetOperation, Hub, Settled } from '../hub/index.ts'
+import { answerTimeout } from '../hub/operation.ts'
 import { isFailureCode } from './exit-codes.ts'
 import { CliError } from './failure.ts'
-import { shortVersion } from './fleet-text.ts'
+import { reasonText, shortVersion } from './fleet-text.ts'
 import { DEFAULT_SCOPE, visitFleet, type FleetAddress } from './fleet-visit.ts'
 import { write, type Io } from './io.ts'
 import { formatDuration, oneLine } from './quantities.ts'
@@ -37,7 +38,7 @@ export const tellFleet = (
 		const { scope = DEFAULT_SCOPE } = address
 		expectRunners(hub, order.term, scope)
 		const operation = say(hub, order)
-		const limit = timeout ?? 30_000 + (operation.directive.window ?? 0)
+		const limit = timeout ?? answerTimeout(operation.directive)
 		let lines = Promise.resolve()
 		operation.onAnswer(answer => {
 			if (!json) lines = lines.then(() => write(io.stdout, `${lineOf(answer)}\n`))
@@ -106,7 +107,7 @@ const some = (names: readonly string[]): string => {
 }
 
 const lineOf = ({ node, outcome, reason, version }: FleetAnswer): string => {
-	const why = reason === undefined ? '' : `  ${reason.code}: ${oneLine(reason.message)}`
+	const why = reason === undefined ? '' : `  ${reasonText(reason)}`
 	return `${oneLine(node)}  ${outcome}  ${shortVersion(version)}${why}`
 }
 

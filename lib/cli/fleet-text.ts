@@ -1,4 +1,4 @@
-import type { FleetNode, FleetRun } from '../hub/index.ts'
+import type { FleetNode, FleetRun, Reason } from '../hub/index.ts'
 import type { FleetReport } from './fleet.ts'
 import { formatDuration, oneLine } from './quantities.ts'
 
@@ -20,7 +20,7 @@ export const fleetText = ({ at, drift, nodes, scope }: FleetReport, now: number)
 		lines.push('', 'Behind:')
 		for (const { behind, forMs, name, node, reason, target, version } of drift) {
 			const lag = behind < 0 ? `${-behind} ahead` : `${behind} behind`
-			const why = reason === undefined ? '' : `  ${reason.code}: ${oneLine(reason.message)}`
+			const why = reason === undefined ? '' : `  ${reasonText(reason)}`
 			lines.push(
 				`  ${oneLine(node)}  ${oneLine(name)}  ${shortVersion(version)}, not ${shortVersion(target)}: ${lag}, for ${formatDuration(forMs)}${why}`,
 			)
@@ -34,7 +34,7 @@ const emptyRow = ({ name }: FleetNode): string[] => [oneLine(name), '–', '', '
 const rowOf = (run: FleetRun, now: number): string[] => {
 	const { error, kind, name, node, pinned, refused, since, status, version } = run
 	const reason = error ?? refused
-	const why = reason === undefined ? '' : `${reason.code}: ${oneLine(reason.message)}`
+	const why = reason === undefined ? '' : reasonText(reason)
 	return [
 		oneLine(node),
 		kind === 'term' ? oneLine(name) : `${oneLine(name)} (${kind})`,
@@ -44,6 +44,9 @@ const rowOf = (run: FleetRun, now: number): string[] => {
 		why,
 	]
 }
+
+/** Another node has said both. */
+export const reasonText = ({ code, message }: Reason): string => oneLine(`${code}: ${message}`)
 
 export const shortVersion = (version: string | undefined): string => {
 	if (version === undefined) return 'no value'

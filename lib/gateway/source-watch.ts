@@ -1,7 +1,7 @@
-import type { Clock, Timer } from '../core/clock.ts'
+import { untilAborted, type Clock, type Timer } from '../core/clock.ts'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import { waiting } from '../core/waiting.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 
 /** How long a source may take to answer, in milliseconds; an answer that comes later is not looked at. */
 const ANSWER_TIMEOUT = 30_000
@@ -75,29 +75,14 @@ export class SourceWatch<Value> {
 
 	async #ask(source: () => Value | Promise<Value>): Promise<Value> {
 		const { clock, words } = this.#options
-		let answer: { readonly value: Value } | undefined
-		let failure: { readonly error: unknown } | undefined
-		await waiting(
-			clock,
-			{ timeout: ANSWER_TIMEOUT },
-			settle => {
-				Promise.resolve()
-					.then(source)
-					.then(
-						value => (answer = { value }),
-						(error: unknown) => (failure = { error }),
-					)
-					.finally(() => settle())
-			},
-			() => {},
-			() =>
+		using limit = new TimeLimit(clock, ANSWER_TIMEOUT, {
+			error: () =>
 				new RemoteTermError(
 					'TIMEOUT',
 					`Expected ${words.asked} within ${ANSWER_TIMEOUT} ms, and there was no answer`,
 				),
-		)
-		if (failure !== undefined) throw failure.error
-		return answer!.value
+		})
+		return await untilAborted(Promise.resolve().then(source), limit.signal)
 	}
 
 	#arm(): void {

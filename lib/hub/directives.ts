@@ -18,6 +18,8 @@ import {
  */
 export class Directives {
 	readonly #registers = new Map<string, Directive>()
+	/** The first to be over; `undefined` where that is to be found out. Asked for each stamp, so not looked for each time. */
+	#first: Directive | undefined
 	readonly #max: number
 	readonly #now: () => number
 	readonly #toggle: (key: string, fact: string) => void
@@ -58,9 +60,10 @@ export class Directives {
 		const held = this.#registers.get(key)
 		if (held === undefined ? !this.#makeRoomFor(directive) : compareDirectives(directive, held) <= 0)
 			return false
-		if (held !== undefined) this.#toggle(key, factOf(key, held))
+		if (held !== undefined) this.#takeOut(key, held)
 		this.#registers.set(key, directive)
 		this.#toggle(key, factOf(key, directive))
+		if (this.#first !== undefined && endsBefore(directive, this.#first)) this.#first = directive
 		return true
 	}
 
@@ -77,24 +80,28 @@ export class Directives {
 	#makeRoomFor(directive: Directive): boolean {
 		if (this.#registers.size < this.#max) return true
 		const over = this.#longestOver()
-		if (over === undefined || endedBefore(directive, over)) return false
+		if (over === undefined || endsBefore(directive, over)) return false
 		const key = directiveKey(over)
 		this.#registers.delete(key)
-		this.#toggle(key, factOf(key, over))
+		this.#takeOut(key, over)
 		return true
 	}
 
+	#takeOut(key: string, held: Directive): void {
+		this.#toggle(key, factOf(key, held))
+		if (held === this.#first) this.#first = undefined
+	}
+
 	#longestOver(): Directive | undefined {
-		const now = this.#now()
-		let found: Directive | undefined
-		for (const directive of this.#registers.values())
-			if (!isLive(directive, now) && (found === undefined || endedBefore(directive, found))) found = directive
-		return found
+		if (this.#first === undefined)
+			for (const directive of this.#registers.values())
+				if (this.#first === undefined || endsBefore(directive, this.#first)) this.#first = directive
+		return this.#first !== undefined && isLive(this.#first, this.#now()) ? undefined : this.#first
 	}
 }
 
 /** Total, so that it is the same one everywhere. */
-const endedBefore = (one: Directive, other: Directive): boolean =>
+const endsBefore = (one: Directive, other: Directive): boolean =>
 	endOf(one) === endOf(other) ? directiveKey(one) < directiveKey(other) : endOf(one) < endOf(other)
 
 const factOf = (key: string, { epoch, author }: DirectiveStamp): string => `${key} ${epoch} ${author}`

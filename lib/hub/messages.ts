@@ -31,6 +31,7 @@ const deltas = z.array(delta).max(MAX_ROWS)
 const directives = z.array(directive).max(MAX_DIRECTIVES)
 const stamps = z.array(stamp).max(MAX_STAMPS)
 const keys = z.array(z.string().max(300)).max(MAX_STAMPS)
+const part = rowCount.max(PARTS - 1)
 const pair = z.tuple([z.number(), z.number()])
 
 /** Changes, of whomever. */
@@ -53,16 +54,7 @@ export const hubMessage = z.discriminatedUnion('kind', [
 	/** This is all that I know in these parts; without `parts`, in all of them. */
 	z.object({
 		kind: z.literal('summary'),
-		parts: z
-			.array(
-				z
-					.number()
-					.int()
-					.min(0)
-					.max(PARTS - 1),
-			)
-			.max(PARTS)
-			.optional(),
+		parts: z.array(part).max(PARTS).optional(),
 		stamps,
 		directives: z.array(z.tuple([z.string().max(300), rowCount, rowName])).max(MAX_STAMPS),
 	}),

@@ -43,6 +43,9 @@ export interface OperationPlace {
 	readonly unfollow: (operation: FleetOperation) => void
 }
 
+/** How long answers are waited for, in milliseconds, where nobody says how long. */
+export const answerTimeout = ({ window = 0 }: Directive): number => 30_000 + window
+
 /** A directive under way: who has answered, and how. */
 export class FleetOperation {
 	readonly directive: Directive
@@ -118,7 +121,7 @@ export class FleetOperation {
 	settled(
 		options: { readonly timeout?: number | undefined; readonly signal?: AbortSignal | undefined } = {},
 	): Promise<Settled> {
-		const { timeout = 30_000 + (this.directive.window ?? 0), signal } = options
+		const { timeout = answerTimeout(this.directive), signal } = options
 		positive('timeout', timeout)
 		const { clock, life } = this.#place
 		return new Promise((resolve, reject) => {

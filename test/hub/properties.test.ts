@@ -139,6 +139,14 @@ test('whatever arrives of a node, in whichever order and however often, is a sta
 	t.pass()
 })
 
+const registryOf = (name: string, maxDirectives: number): Registry =>
+	new Registry({
+		...{ self: peerOf(name, '1'), startedAt: 0, maxRows: 10, maxNodes: 1_000, maxDirectives },
+		now: () => 0,
+		isMember: () => true,
+		changed: () => {},
+	})
+
 /** The first begins, and each answers until nobody has anything to say. How many messages that took. */
 const compare = (t: ExecutionContext, exchanges: readonly Exchange[]): number => {
 	const queue: Array<[to: number, message: HubMessage]> = [[1, exchanges[0]!.digest()]]
@@ -161,15 +169,7 @@ test('two who compare end up knowing the same, with few messages, each within it
 	})
 	fc.assert(
 		fc.property(known, known, directives, directives, (one, two, said, other) => {
-			const registries = ['a', 'b'].map(
-				name =>
-					new Registry({
-						...{ self: peerOf(name, '1'), startedAt: 0, maxRows: 10, maxNodes: 1_000, maxDirectives: 100 },
-						now: () => 0,
-						isMember: () => true,
-						changed: () => {},
-					}),
-			)
+			const registries = ['a', 'b'].map(name => registryOf(name, 100))
 			for (const [index, rows] of [one, two].entries()) {
 				registries[index]!.set('term/own', { status: 'ready', version: `${index}` })
 				for (const [id, seq] of rows) {
@@ -194,15 +194,7 @@ test('two who compare end up knowing the same, with few messages, each within it
 })
 
 test('who lacks thousands of directives has them all after some comparisons, a bounded number of messages each', t => {
-	const [a, b] = ['a', 'b'].map(
-		name =>
-			new Registry({
-				...{ self: peerOf(name, '1'), startedAt: 0, maxRows: 10, maxNodes: 10, maxDirectives: 5_000 },
-				now: () => 0,
-				isMember: () => true,
-				changed: () => {},
-			}),
-	) as [Registry, Registry]
+	const [a, b] = [registryOf('a', 5_000), registryOf('b', 5_000)]
 	for (let term = 0; term < 5_000; term++)
 		a.author(whole({ kind: 'pin', term: `term ${term}`, epoch: 1, author: 'a#1' }))
 	const random = seededRandom(1)
