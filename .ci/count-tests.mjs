@@ -2,6 +2,8 @@
 // failed anywhere, it passed if it passed somewhere, and it was skipped if it ran nowhere.
 import { readFileSync } from 'node:fs'
 
+// What is said about a test follows its line: its log, commented, and what failed, as YAML that may have empty lines.
+const DETAIL = /^(?: |# {3}|$)/
 const LINE = /^(not )?ok \d+ - (.*?)( # (?:SKIP|TODO))?$/
 const outcomes = new Map()
 const record = (title, outcome) => {
@@ -17,7 +19,7 @@ for (const argument of process.argv.slice(2)) {
 	for (const line of lines) {
 		const [, not, title, directive] = LINE.exec(line) ?? []
 		if (title === undefined) {
-			showing &&= line.startsWith(' ')
+			showing &&= DETAIL.test(line)
 			if (showing) console.log(line)
 			continue
 		}

@@ -83,6 +83,16 @@ test('expected output is found in order, line by line, with … for anything', t
 	t.deepEqual(missingOutput(['a.c'], 'abc\n'), ['a.c'])
 })
 
+test('… before a unit of time stands for a duration in whichever unit it is said, and for nothing else', t => {
+	for (const said of ['0.4 ms', '12 ms', '1.25 s', '3 min 20 s', '2 min'])
+		t.deepEqual(
+			missingOutput(['"1"  82 B  … ms  next in …'], `"1"  82 B  ${said}  next in 800 ms\n`),
+			[],
+			said,
+		)
+	t.deepEqual(missingOutput(['took … s'], 'took long\n'), ['took … s'])
+})
+
 test('the hosts of examples become the origin, and no other host does', t => {
 	const origin = 'http://127.0.0.1:1'
 	t.is(withOrigin(`'https://config.example.com/rates.json'`, origin), `'${origin}/rates.json'`)

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import { pack } from 'msgpackr'
-import { command, startCommand, temporaryFolder } from '../support/command.ts'
+import { command, runInside, startCommand, temporaryFolder } from '../support/command.ts'
 import { serveOrigin } from '../support/origin.ts'
 import { serveS3 } from '../support/s3-server.ts'
 import { closedPort } from '../support/ports.ts'
@@ -24,7 +24,7 @@ test('a document is printed as JSON with an indent of two, and the exit code is 
 test('a gzipped document is inflated', async t => {
 	const origin = await serveOrigin(t)
 	origin.publish(gzipSync(JSON.stringify(rates)))
-	const { out } = await command(t, ['get', `${origin.url.href}rates.json.gz`, '--compact'])
+	const { out } = await runInside(['get', `${origin.url.href}rates.json.gz`, '--compact'])
 	t.is(out, `${JSON.stringify(rates)}\n`)
 })
 
@@ -33,10 +33,10 @@ test('--path prints a part, and --raw a string without its quotes', async t => {
 	origin.publish(JSON.stringify(rates))
 	const url = `${origin.url.href}rates.json`
 	const [number, text, raw, part] = await Promise.all([
-		command(t, ['get', url, '--path', '/USD']),
-		command(t, ['get', url, '--path', '/a~1b/list/1']),
-		command(t, ['get', url, '--path', '/a~1b/list/1', '--raw']),
-		command(t, ['get', url, '--path', '/a~1b', '--compact']),
+		runInside(['get', url, '--path', '/USD']),
+		runInside(['get', url, '--path', '/a~1b/list/1']),
+		runInside(['get', url, '--path', '/a~1b/list/1', '--raw']),
+		runInside(['get', url, '--path', '/a~1b', '--compact']),
 	])
 	t.is(number.out, '1.09\n')
 	t.is(text.out, '"x"\n')
@@ -47,7 +47,7 @@ test('--path prints a part, and --raw a string without its quotes', async t => {
 test('a missing path is exit code 4, and says what there is', async t => {
 	const origin = await serveOrigin(t)
 	origin.publish(JSON.stringify(rates))
-	const { code, out, err } = await command(t, ['get', `${origin.url.href}rates.json`, '--path', '/usd/x'])
+	const { code, out, err } = await runInside(['get', `${origin.url.href}rates.json`, '--path', '/usd/x'])
 	t.is(code, 4)
 	t.is(out, '')
 	t.is(
@@ -131,7 +131,7 @@ test('headers are sent, and shown to nobody', async t => {
 	const origin = await serveOrigin(t)
 	origin.misbehave((_request, response) => response.writeHead(403).end())
 	const url = `http://someone:pass-word@${origin.url.host}/rates.json?signature=0123456789`
-	const { code, out, err } = await command(t, [
+	const { code, out, err } = await runInside([
 		...['get', url, '--verbose', '-H', 'X-Token: secret-token-1'],
 		...['-H', 'x-other:  two '],
 	])
@@ -154,7 +154,7 @@ test('what the source does wrong is exit code 1 and one line with its code', asy
 	]
 	for (const [status, errorCode] of answers) {
 		origin.misbehave((_request, response) => response.writeHead(status).end())
-		const { code, out, err } = await command(t, ['get', `${origin.url.href}rates.json`])
+		const { code, out, err } = await runInside(['get', `${origin.url.href}rates.json`])
 		t.is(code, 1)
 		t.is(out, '')
 		t.regex(err, new RegExp(`^remote-term: .* ${status}.* \\(${errorCode}\\)\\n`))
@@ -164,8 +164,8 @@ test('what the source does wrong is exit code 1 and one line with its code', asy
 test('nobody listening, nobody answering and no such file are exit code 1', async t => {
 	const silent = await serveRaw(t, () => {})
 	const [refused, late, missing] = await Promise.all([
-		command(t, ['get', `http://127.0.0.1:${await closedPort()}/`]),
-		command(t, ['get', silent.url.href, '--timeout', '300ms']),
+		runInside(['get', `http://127.0.0.1:${await closedPort()}/`]),
+		runInside(['get', silent.url.href, '--timeout', '300ms']),
 		command(t, ['get', 'example.com/rates.json'], { cwd: temporaryFolder(t) }),
 	])
 	t.is(refused.code, 1)
@@ -180,7 +180,7 @@ test('data that is refused is exit code 3', async t => {
 	const origin = await serveOrigin(t)
 	const get = async (body: Uint8Array | string, ...args: string[]): Promise<[number | null, string]> => {
 		origin.publish(body)
-		const { code, err, out } = await command(t, ['get', `${origin.url.href}rates.json`, ...args])
+		const { code, err, out } = await runInside(['get', `${origin.url.href}rates.json`, ...args])
 		t.is(out, '')
 		return [code, err]
 	}
@@ -228,8 +228,8 @@ test('--verbose tells the causes of a failure, and the figures of a success', as
 	const origin = await serveOrigin(t)
 	origin.publish(gzipSync(JSON.stringify(rates)), { etag: '"v1"' })
 	const [failed, done] = await Promise.all([
-		command(t, ['get', `http://127.0.0.1:${await closedPort()}/`, '-v']),
-		command(t, ['get', `${origin.url.href}rates.json`, '-v']),
+		runInside(['get', `http://127.0.0.1:${await closedPort()}/`, '-v']),
+		runInside(['get', `${origin.url.href}rates.json`, '-v']),
 	])
 	t.regex(failed.err, /\(FETCH_FAILED\)\n {2}caused by: .*ECONNREFUSED/)
 	t.regex(done.err, /^remote-term: "v1" {2}\d+ B, inflated 44 B {2}\d/)

@@ -6,10 +6,13 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { Agent, request, type Dispatcher } from 'undici'
 import { temporaryFolder } from '../support/temporary.ts'
+import { PATIENCE } from '../support/wait.ts'
 
 const MAIN = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url))
 const TOKEN = 'token-of-the-kill-test-0123456789'
-/** More with `REMOTE_TERM_TEST_KILL_MS`. */
+/** What must have been tried, however slow the machine is. */
+const [LEAST_KILLS, LEAST_ACKNOWLEDGED] = [3, 300]
+/** In which more is tried; more still with `REMOTE_TERM_TEST_KILL_MS`. */
 const DURATION = Number(process.env['REMOTE_TERM_TEST_KILL_MS'] ?? 12_000)
 
 const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
@@ -114,7 +117,7 @@ const storedOf = async (t: ExecutionContext, url: string, service: string): Prom
 }
 
 test('whatever a gateway that is killed has acknowledged is there, whole, and nothing is there by half', async t => {
-	t.timeout(DURATION + 120_000)
+	t.timeout(DURATION + 5 * PATIENCE)
 	const folder = await temporaryFolder(t)
 	const config = join(folder, 'gateway.json')
 	await writeFile(config, JSON.stringify({ port: 0, data: join(folder, 'data'), rateLimit: false }))
@@ -124,7 +127,7 @@ test('whatever a gateway that is killed has acknowledged is there, whole, and no
 	const counts = { acknowledged: 0, cut: 0 }
 	let [kills, unacknowledged] = [0, 0]
 	const end = performance.now() + DURATION
-	while (performance.now() < end || kills < 3) {
+	while (performance.now() < end || kills < LEAST_KILLS || counts.acknowledged < LEAST_ACKNOWLEDGED) {
 		const { child, url } = await start(t, config)
 		for (const known of services) {
 			const stored = await storedOf(t, url, known.service)
@@ -137,10 +140,13 @@ test('whatever a gateway that is killed has acknowledged is there, whole, and no
 		}
 		const dispatcher = new Agent({ connections: services.length })
 		const exited = once(child, 'exit')
+		let over = false
 		const working = Promise.all(services.map(known => work(known, url, dispatcher, counts)))
+		// Whatever went wrong is said where it is awaited, below.
+		working.catch(() => undefined).finally(() => (over = true))
 		// At a random time, but not before it has work under way.
 		const goal = counts.acknowledged + 20 + Math.random() * 400
-		while (counts.acknowledged < goal && child.exitCode === null)
+		while (counts.acknowledged < goal && !over)
 			await new Promise(resolve => setTimeout(resolve, Math.random() * 5))
 		child.kill('SIGKILL')
 		const [, signal] = (await exited) as [number | null, string | null]
@@ -152,7 +158,5 @@ test('whatever a gateway that is killed has acknowledged is there, whole, and no
 	t.log(
 		`${kills} kills, ${counts.acknowledged} acknowledged, ${counts.cut} cut off, of which ${unacknowledged} had come to pass`,
 	)
-	t.true(kills >= 3)
-	t.true(counts.acknowledged > 300, `${counts.acknowledged} acknowledged`)
 	t.true(counts.cut >= kills)
 })

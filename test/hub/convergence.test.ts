@@ -6,18 +6,18 @@ import { World } from '../../benchmarks/simulate/world.ts'
 const nodes = 1_000
 const BAR = Math.log2(nodes) + 4
 
-for (const [loss, bar] of [
-	[0, BAR],
-	[0.3, 2 * BAR],
+// Beyond its threshold Adaptive gossips, so it is tried where that is hardest.
+for (const [name, loss, bar] of [
+	['Gossip', 0, BAR],
+	['Gossip', 0.3, 2 * BAR],
+	['Adaptive', 0.3, 2 * BAR],
 ] as const) {
-	for (const name of ['Gossip', 'Adaptive']) {
-		test(`${name}: a thousand nodes know a change within ${Math.floor(bar)} rounds, ${loss * 100} % of messages lost`, t => {
-			const world = new World({ nodes, seed: 7, loss, strategy: CONTESTANTS[name]! })
-			for (let change = 0; change < 3; change++) {
-				const { perNodeAndRound, rounds } = world.spread({ after: 10 })
-				t.true(rounds !== undefined && rounds <= bar, `${rounds} rounds`)
-				t.true(perNodeAndRound <= RECIPIENTS, `${perNodeAndRound} messages of one node in one round`)
-			}
-		})
-	}
+	test(`${name}: a thousand nodes know a change within ${Math.floor(bar)} rounds, ${loss * 100} % of messages lost`, t => {
+		const world = new World({ nodes, seed: 7, loss, strategy: CONTESTANTS[name]! })
+		for (let change = 0; change < 3; change++) {
+			const { perNodeAndRound, rounds } = world.spread({ after: 10 })
+			t.true(rounds !== undefined && rounds <= bar, `${rounds} rounds`)
+			t.true(perNodeAndRound <= RECIPIENTS, `${perNodeAndRound} messages of one node in one round`)
+		}
+	})
 }

@@ -2,10 +2,10 @@ import { interposed } from '../support/interposed-file-system.ts'
 import { open, snapshotOf } from '../support/snapshots.ts'
 
 /**
- * Saves one snapshot and kills itself, as only SIGKILL does, around the step with the number that it is given:
- * before it, in the middle of it (where it is a write), or after it. Ends with 0 if the save has fewer steps.
+ * Saves one snapshot and kills itself, as only SIGKILL does, at the step with the number that it is given: before it, or
+ * within it (in the middle of a write, and after all else). Ends with 0 if the save has fewer steps.
  *
- *     node kill-child.js <directory> <version> <step> <before|within|after>
+ *     node kill-child.js <directory> <version> <step> <before|within>
  */
 const [directory, version, at, when] = process.argv.slice(2) as [string, string, string, string]
 
@@ -25,7 +25,7 @@ const fileSystem = interposed(
 		else await perform()
 		return die()
 	},
-	{ longestWrite: 29 },
+	{ longestWrite: 53 },
 )
 
 // Whatever it is that the process is killed for, the loop must not end before.

@@ -97,7 +97,10 @@ export const titleOf = ({ document, line }: Sample): string => `${document}:${li
 export const withOrigin = (code: string, origin: string): string =>
 	code.replaceAll(/https?:\/\/(?:[\w-]+\.)*example\.(?:com|org|net)(?=[/'"`\s?#]|$)/gm, origin)
 
-/** What `// → value`, or `# → value` in a shell, says will be printed, in this order. `…` stands for anything. */
+/**
+ * What `// → value`, or `# → value` in a shell, says will be printed, in this order. `…` stands for anything, and before
+ * a unit of time for any duration: what takes milliseconds takes seconds on a busy machine.
+ */
 export const expectedOutput = ({ code, language }: Sample): string[] =>
 	[...code.matchAll(language === 'sh' ? /#\s*→ ?(.*)$/gm : /\/\/\s*→ ?(.*)$/gm)].map(([, value = '']) =>
 		value.trim(),
@@ -108,12 +111,20 @@ export const missingOutput = (expected: readonly string[], output: string): stri
 	const lines = output.split('\n').map(line => line.trim())
 	let from = 0
 	return expected.filter(value => {
-		const pattern = new RegExp(`^${value.split('…').map(escape).join('.*')}$`)
+		const parts = value.split(/(… (?:ms|s)\b|…)/)
+		const pattern = new RegExp(`^${parts.map(part => PLACEHOLDERS.get(part) ?? escape(part)).join('')}$`)
 		const found = lines.findIndex((line, index) => index >= from && pattern.test(line))
 		if (found >= 0) from = found + 1
 		return found < 0
 	})
 }
+
+const DURATION = String.raw`[\d.]+ (?:ms|s|min(?: \d+ s)?)`
+const PLACEHOLDERS = new Map([
+	['…', '.*'],
+	['… ms', DURATION],
+	['… s', DURATION],
+])
 
 const escape = (text: string): string => text.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')
 
