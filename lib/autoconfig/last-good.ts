@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { sleep, type Clock } from '../core/clock.ts'
-import { messageOf, RemoteTermError } from '../core/errors.ts'
+import type { Clock } from '../core/clock.ts'
+import { messageOf } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { nonEmptyString, notNegative, onlyKnownOptions, positiveInteger } from '../core/options.ts'
-import { TimeLimit } from '../core/time-limit.ts'
 import { parseJson } from '../codecs/json.ts'
 import { openSnapshots } from '#last-known-good'
+import { Saving } from '../last-known-good/saving.ts'
 import type { Snapshot, SnapshotStore } from '../last-known-good/store.ts'
 import type { SavedItem } from './configuration.ts'
 import { readKey, seal, unseal } from './last-good-cipher.ts'
@@ -34,15 +34,6 @@ const SEALED = 'stream-sealed'
 const PIECE = 256 * 1024
 const LF = 0x0a
 
-/** A save that takes long must not be all that is done. */
-const REST = 10
-
-/** A disk that takes nothing is tried again after 2 s, 4 s …, and after so long at most. */
-const LONGEST_RETRY = 60_000
-
-/** What `close` leaves for the last save, in milliseconds. */
-const FLUSH_LIMIT = 5_000
-
 /**
  * The last good configuration on disk. It is lines of JSON, each an item as the source described it, so that it is parsed
  * and validated again when it is read; `lib/last-known-good` makes it durable, atomic and checked.
@@ -53,17 +44,12 @@ export class LastGood {
 	readonly #store: SnapshotStore
 	readonly #name: string
 	readonly #key: Uint8Array | undefined
-	readonly #saveDelay: number
+	readonly #saving: Saving
 	readonly #clock: Clock
 	readonly #logger: Logger
 	readonly #closing = new AbortController()
 	readonly #all: () => Iterable<SavedItem>
 	#loading: Promise<readonly SavedItem[] | undefined> | undefined
-	#saving: Promise<void> | undefined
-	#isDirty = false
-	#lastTook = 0
-	/** Of saving, since it last worked. */
-	#failures = 0
 
 	constructor(
 		options: LastGoodOptions,
@@ -75,7 +61,14 @@ export class LastGood {
 		onlyKnownOptions('lastGood', options, ['directory', 'name', 'key', 'saveDelay', 'maxBytes'])
 		this.#name = nonEmptyString('lastGood.name', options.name ?? defaultName)
 		this.#key = options.key === undefined ? undefined : readKey(options.key)
-		this.#saveDelay = notNegative('lastGood.saveDelay', options.saveDelay ?? 1_000)
+		const subject = `The last good configuration of ${this.#name}`
+		this.#saving = new Saving({
+			clock,
+			delay: notNegative('lastGood.saveDelay', options.saveDelay ?? 1_000),
+			save: signal => this.#save(signal),
+			failed: error => this.#warn('save', error),
+			recovered: () => logger.info(`${subject} is saved again`),
+		})
 		this.#store = openSnapshots({
 			directory: nonEmptyString('lastGood.directory', options.directory),
 			name: this.#name,
@@ -104,23 +97,13 @@ export class LastGood {
 
 	/** Something has changed: it is saved soon. */
 	changed(): void {
-		this.#isDirty = true
-		if (this.#closing.signal.aborted) return
-		this.#saving ??= this.#saveSoon().finally(() => {
-			this.#saving = undefined
-		})
+		this.#saving.changed()
 	}
 
 	/** Saves what has not been saved yet, within a limit. */
 	async close(): Promise<void> {
-		if (this.#closing.signal.aborted) return
 		this.#closing.abort()
-		await this.#saving
-		if (!this.#isDirty) return
-		using limit = new TimeLimit(this.#clock, FLUSH_LIMIT, {
-			error: () => new RemoteTermError('TIMEOUT', `It took longer than ${FLUSH_LIMIT} ms`),
-		})
-		await this.#save(limit.signal)
+		await this.#saving.close()
 	}
 
 	async #load(): Promise<readonly SavedItem[] | undefined> {
@@ -155,39 +138,12 @@ export class LastGood {
 		return items
 	}
 
-	async #saveSoon(): Promise<void> {
-		const { signal } = this.#closing
-		while (this.#isDirty && !signal.aborted) {
-			const again = this.#failures === 0 ? 0 : Math.min(LONGEST_RETRY, 1_000 * 2 ** this.#failures)
-			const delay = Math.max(this.#saveDelay, REST * this.#lastTook, again)
-			await sleep(this.#clock, delay, { signal, background: true }).catch(() => {})
-			// What is left at the end is saved by `close`, which has its own limit.
-			if (!signal.aborted) await this.#save(signal)
-		}
-	}
-
 	async #save(signal: AbortSignal): Promise<void> {
-		const began = this.#clock.monotonic()
-		this.#isDirty = false
-		try {
-			const plain = await this.#encode()
-			const body = this.#key === undefined ? plain : await seal(this.#key, this.#purpose, plain)
-			const digest = await digestOf(body)
-			const kind = this.#key === undefined ? PLAIN : SEALED
-			await this.#store.save(
-				{ version: digest, digest, kind, acceptedAt: this.#clock.now(), body },
-				{ signal },
-			)
-			if (this.#failures > 0) this.#logger.info(`The last good configuration of ${this.#name} is saved again`)
-			this.#failures = 0
-		} catch (error) {
-			// It is saved by whoever aborted this, or when the disk takes it.
-			this.#isDirty = true
-			if (signal === this.#closing.signal && signal.aborted) return
-			if (this.#failures === 0 || this.#closing.signal.aborted) this.#warn('save', error)
-			this.#failures++
-		}
-		this.#lastTook = this.#clock.monotonic() - began
+		const plain = await this.#encode()
+		const body = this.#key === undefined ? plain : await seal(this.#key, this.#purpose, plain)
+		const digest = await digestOf(body)
+		const kind = this.#key === undefined ? PLAIN : SEALED
+		await this.#store.save({ version: digest, digest, kind, acceptedAt: this.#clock.now(), body }, { signal })
 	}
 
 	/** It takes several turns. What changes meanwhile makes the configuration dirty again, and is in the next save. */

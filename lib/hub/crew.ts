@@ -1,20 +1,14 @@
-import type { Clock } from '../core/clock.ts'
-import type { Logger } from '../core/logger.ts'
 import { invalid } from '../core/options.ts'
-import type { Random } from '../core/random.ts'
 import { directiveKey, type Directive } from './directive.ts'
 import type { Directives } from './directives.ts'
 import type { FleetServices, FleetTerm } from './fleet-term.ts'
 import { LocalServices } from './local-services.ts'
-import { LocalTerm } from './local-term.ts'
+import { LocalTerm, type LocalTermSettings } from './local-term.ts'
 import { DIRECTIVE_KINDS, rowKey, type RunState } from './rows.ts'
 
-export interface CrewSettings {
-	readonly clock: Clock
-	readonly random: Random
-	readonly logger: Logger
-	readonly obeyTimeout: number
-	readonly successResolution: number
+type CrewSettings = Omit<LocalTermSettings, 'publish'>
+
+export interface CrewContext {
 	readonly directives: Pick<Directives, 'get'>
 	readonly publish: (key: string, state: RunState | undefined, isNews: boolean) => void
 }
@@ -22,11 +16,13 @@ export interface CrewSettings {
 /** What this node runs. */
 export class Crew {
 	readonly #settings: CrewSettings
+	readonly #context: CrewContext
 	readonly #terms = new Map<string, LocalTerm>()
 	readonly #services = new Set<LocalServices>()
 
-	constructor(settings: CrewSettings) {
+	constructor(settings: CrewSettings, context: CrewContext) {
 		this.#settings = settings
+		this.#context = context
 	}
 
 	get(term: string): FleetTerm | undefined {
@@ -35,14 +31,14 @@ export class Crew {
 
 	/** @throws `INVALID_OPTION` for a term of a name that is there already. */
 	attach(term: FleetTerm): void {
-		const { directives, publish, ...settings } = this.#settings
+		const { directives, publish } = this.#context
 		const { name } = term
 		if (typeof name !== 'string' || name === '' || name.length > 256)
 			throw invalid('term.name', 'a string of 1 to 256 characters', name)
 		if (this.#terms.has(name)) throw invalid('term', 'one of a name that is not attached', name)
 		const key = rowKey('term', name)
 		const local = new LocalTerm(term, {
-			...settings,
+			...this.#settings,
 			publish: (state, isNews) => publish(key, state, isNews),
 		})
 		this.#terms.set(name, local)
@@ -58,13 +54,13 @@ export class Crew {
 		if (local === undefined) return false
 		local.close()
 		this.#terms.delete(name)
-		this.#settings.publish(rowKey('term', name), undefined, true)
+		this.#context.publish(rowKey('term', name), undefined, true)
 		return true
 	}
 
 	attachServices(services: FleetServices): Disposable {
 		const local = new LocalServices(services, (service, state) =>
-			this.#settings.publish(rowKey('service', service), state, true),
+			this.#context.publish(rowKey('service', service), state, true),
 		)
 		this.#services.add(local)
 		return {

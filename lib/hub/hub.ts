@@ -1,13 +1,15 @@
-import type { Timer } from '../core/clock.ts'
 import { RemoteTermError } from '../core/errors.ts'
 import { Emitter } from '../core/events.ts'
 import { invalid, notNegative } from '../core/options.ts'
+import { Acquaintance } from './acquaintance.ts'
 import { Crew } from './crew.ts'
 import { Conversation } from './conversation.ts'
 import { directiveKey, leftBy, MAX_LEFT, type Directive } from './directive.ts'
+import { DirectiveStore } from './directive-store.ts'
 import type { FleetServices, FleetTerm } from './fleet-term.ts'
 import { FleetView, type Drift, type FleetNode, type FleetRun, type FleetTermSummary } from './fleet-view.ts'
 import { FleetOperation } from './operation.ts'
+import { Operations } from './operations.ts'
 import { parseHubOptions, type HubOptions, type HubSettings } from './options.ts'
 import { Publications } from './publications.ts'
 import { Registry, type RegistryChange } from './registry.ts'
@@ -21,7 +23,6 @@ export type FleetChange =
 	| { readonly kind: 'directive'; readonly directive: Directive }
 
 const REFRESH_WINDOW = 10_000
-const SECOND = 1_000
 const MINUTE = 60_000
 
 /**
@@ -50,38 +51,28 @@ export class Hub implements AsyncDisposable {
 	readonly #crew: Crew
 	readonly #view: FleetView
 	readonly #conversation: Conversation
+	readonly #acquaintance: Acquaintance
+	readonly #store: DirectiveStore | undefined
 	readonly #events: Emitter<{ change: FleetChange }>
-	readonly #operations = new Set<FleetOperation>()
+	readonly #operations: Operations
 	readonly #life = new AbortController()
 	#phase: 'idle' | 'started' | 'stopped' = 'idle'
+	#starting: Promise<this> | undefined
 	#stopping: Promise<void> | undefined
-	#checking: Timer | undefined
-	/** When somebody last came up, ourselves included, by the monotonic clock. */
-	#lastUpAt = -Infinity
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: HubOptions) {
 		this.#settings = parseHubOptions(options)
-		const {
-			clock,
-			logger,
-			maxDirectives,
-			maxNodes,
-			maxRuns,
-			obeyTimeout,
-			random,
-			successResolution,
-			transport,
-		} = this.#settings
+		const { clock, directory, logger, maxDirectives, maxNodes, maxRuns, scope, transport } = this.#settings
 		this.#events = new Emitter(logger)
+		this.#operations = new Operations(this.#settings)
 		this.#registry = new Registry({
 			...{ self: transport.self, startedAt: clock.now(), maxNodes, maxDirectives, maxRows: maxRuns },
 			now: () => clock.now(),
 			isMember: id => this.#conversation.members.has(id),
 			changed: change => this.#changed(change),
 		})
-		this.#crew = new Crew({
-			...{ clock, logger, random, obeyTimeout, successResolution },
+		this.#crew = new Crew(this.#settings, {
 			directives: this.#registry.directives,
 			publish: (key, state, isNews) => {
 				if (this.#registry.set(key, state) && isNews) this.#conversation.tellSoon()
@@ -89,15 +80,19 @@ export class Hub implements AsyncDisposable {
 		})
 		this.#conversation = new Conversation(this.#settings, this.#registry, {
 			nodeUp: ({ name, boot }) => {
-				this.#lastUpAt = clock.monotonic()
+				this.#acquaintance.up()
 				this.#events.emit('change', { kind: 'node-up', node: name, boot })
 			},
 			nodeDown: ({ name, boot }) => {
 				this.#events.emit('change', { kind: 'node-down', node: name, boot })
-				this.#checkSoon()
+				this.#operations.checkSoon()
 			},
 			beforeSync: () => this.#crew.publish(),
 		})
+		this.#acquaintance = new Acquaintance(this.#settings, this.#conversation, this.#registry)
+		const all = (): Iterable<Directive> => this.#registry.directives.values()
+		this.#store =
+			directory === undefined ? undefined : new DirectiveStore({ directory, scope, clock, logger, all })
 		this.#view = new FleetView(
 			transport.self,
 			this.#registry,
@@ -109,13 +104,25 @@ export class Hub implements AsyncDisposable {
 
 	/** Joins the fleet. @throws `INVALID_OPTION` where the scope is open already; `STOPPED`. */
 	async start(): Promise<this> {
-		if (this.#phase === 'stopped') throw new RemoteTermError('STOPPED', 'The hub is stopped')
-		if (this.#phase === 'idle') {
-			this.#lastUpAt = this.#settings.clock.monotonic()
-			this.#conversation.open()
-			this.#phase = 'started'
-		}
-		return this
+		this.#expectAlive()
+		this.#starting ??= this.#start().catch((error: unknown) => {
+			this.#starting = undefined
+			throw error
+		})
+		return this.#starting
+	}
+
+	/**
+	 * Resolves when every node that is up has said what it runs; those that say nothing, and a fleet of nobody, are waited
+	 * for as long as `settled()` does it: four times `joinDebounce` and a second (3 s). By then it is known what the fleet
+	 * is told, so a term that is attached, and started after this, never holds what a pin keeps out. Resolves
+	 * with whether anybody else is there.
+	 *
+	 * @throws `NOT_STARTED`; `STOPPED`, also where `signal` is aborted first
+	 */
+	async synced({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<boolean> {
+		this.#expectStarted()
+		return this.#acquaintance.made(this.#life.signal, signal)
 	}
 
 	/** Leaves the fleet, with a goodbye. Final and idempotent; nothing is called back afterwards. Terms go on. */
@@ -227,42 +234,26 @@ export class Hub implements AsyncDisposable {
 		term: string,
 		what: Pick<Directive, 'version' | 'left' | 'window' | 'lifetime'>,
 	): FleetOperation {
-		this.#expectAlive()
-		if (this.#phase === 'idle')
-			throw new RemoteTermError('NOT_STARTED', 'Expected the hub to be started first')
+		this.#expectStarted()
 		if (typeof term !== 'string' || term === '' || term.length > 256)
 			throw invalid('term', 'a name of 1 to 256 characters', term)
-		const { clock, logger, transport } = this.#settings
-		const key = directiveKey({ kind, term })
-		const { directives } = this.#registry
-		directives.expectRoomFor(key)
-		const directive = {
-			...{ kind, term, epoch: directives.nextEpoch(key), author: transport.self.id, at: clock.now() },
-			...what,
-		}
-		this.#registry.author(directive)
+		const { clock, logger } = this.#settings
+		const directive = this.#registry.author({ kind, term, ...what })
 		this.#conversation.tell([directive])
 		return new FleetOperation(directive, {
 			...{ clock, logger, life: this.#life.signal },
-			strangersFor: beganAt => this.#strangersFor(beganAt),
+			strangersFor: beganAt => this.#acquaintance.strangersFor(beganAt),
 			runs: () => this.#view.whoRuns(term, 'term'),
-			latest: () => directives.get(key),
-			follow: operation => this.#operations.add(operation),
-			unfollow: operation => this.#operations.delete(operation),
+			latest: () => this.#registry.directives.get(directiveKey(directive)),
+			follow: operation => this.#operations.follow(operation),
+			unfollow: operation => this.#operations.unfollow(operation),
 		})
-	}
-
-	/** For how long more somebody may be up of whom it is not known yet what it runs. */
-	#strangersFor(beganAt: number): number {
-		const { clock, joinDebounce } = this.#settings
-		const { members } = this.#conversation
-		if (members.size > 0 && this.#registry.others >= members.size) return 0
-		return Math.min(beganAt, this.#lastUpAt) + 4 * joinDebounce + SECOND - clock.monotonic()
 	}
 
 	#changed(change: RegistryChange): void {
 		if (change.kind === 'directive') {
 			this.#crew.obey(change.directive)
+			if (this.#phase === 'started') this.#store?.changed()
 			this.#events.emit('change', change)
 		} else {
 			const record = this.#registry.get(change.id)
@@ -272,26 +263,35 @@ export class Hub implements AsyncDisposable {
 			}
 			this.#events.emit('change', { kind: 'runs', id: change.id })
 		}
-		this.#checkSoon()
+		this.#operations.checkSoon()
 	}
 
-	/** Once for many changes: each operation looks at all nodes. */
-	#checkSoon(): void {
-		if (this.#operations.size === 0 || this.#phase === 'stopped') return
-		this.#checking ??= this.#settings.clock.timer(this.#settings.batchInterval, () => {
-			this.#checking = undefined
-			for (const operation of [...this.#operations]) operation.check()
-		})
+	async #start(): Promise<this> {
+		if (this.#store !== undefined) {
+			const directives = await this.#store.load()
+			this.#expectAlive()
+			this.#registry.apply({ deltas: [], directives })
+		}
+		this.#acquaintance.up()
+		this.#conversation.open()
+		this.#phase = 'started'
+		return this
 	}
 
 	async #stop(): Promise<void> {
 		this.#phase = 'stopped'
 		this.#events.clear()
-		this.#checking?.[Symbol.dispose]()
 		this.#life.abort(new RemoteTermError('STOPPED', 'The hub is stopped'))
-		this.#operations.clear()
+		this.#operations.close()
 		this.#crew.close()
 		await this.#conversation.close()
+		await this.#store?.close()
+	}
+
+	#expectStarted(): void {
+		this.#expectAlive()
+		if (this.#phase === 'idle')
+			throw new RemoteTermError('NOT_STARTED', 'Expected the hub to be started first')
 	}
 
 	#expectAlive(): void {

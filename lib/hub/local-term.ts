@@ -32,6 +32,8 @@ export class LocalTerm {
 	#track: Track = NO_TRACK
 	#published: RunState | undefined
 	#tail = Promise.resolve()
+	/** Directives that are being carried out, or wait for their turn. */
+	#waiting = 0
 	/** Until the moment of a refresh has come. */
 	#timer: Timer | undefined
 	/** Of what is being carried out. */
@@ -72,7 +74,8 @@ export class LocalTerm {
 		const { kind, window = 0 } = directive
 		if (!isLive(directive, clock.now())) return
 		this.#latest.set(kind, directive)
-		if (kind !== 'refresh') return this.#enqueue(directive)
+		// At once, so that a term which is started next has heard of its pin.
+		if (kind !== 'refresh') return this.#enqueue(directive, true)
 		this.#timer?.[Symbol.dispose]()
 		this.#timer = clock.timer(random() * window, () => this.#enqueue(directive), { background: true })
 	}
@@ -95,9 +98,15 @@ export class LocalTerm {
 		const { kind } = directive
 		const answer = this.#answers[kind]
 		switch (kind) {
-			case 'pin':
+			case 'pin': {
 				// It was not to be had then.
-				return answer?.outcome === 'refused'
+				if (answer?.outcome === 'refused') return true
+				// It was said before the term had started, and the term has started without.
+				const isLost = answer?.version === undefined && this.term.health().pinnedVersion !== directive.version
+				if (answer === undefined || !isLost || typeof directive.version !== 'string') return false
+				delete this.#answers.pin
+				return true
+			}
 			case 'refresh':
 				return answer?.reason?.code === 'NOT_STARTED'
 			case 'rollback': {
@@ -111,14 +120,18 @@ export class LocalTerm {
 		}
 	}
 
-	#enqueue(directive: Directive): void {
-		this.#tail = this.#tail
-			.then(() => this.#carryOut(directive))
+	/** @param now Not a turn of the event loop later, where nothing else is under way. */
+	#enqueue(directive: Directive, now = false): void {
+		const act = (): Promise<void> => this.#carryOut(directive)
+		const turn = now && this.#waiting === 0 ? act() : this.#tail.then(act)
+		this.#waiting++
+		this.#tail = turn
 			.catch((error: unknown) =>
 				this.#settings.logger.error(`A ${directive.kind} of ${this.term.name} could not be answered`, {
 					error,
 				}),
 			)
+			.finally(() => this.#waiting--)
 	}
 
 	async #carryOut(directive: Directive): Promise<void> {

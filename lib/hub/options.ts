@@ -1,6 +1,13 @@
 import { systemClock, type Clock } from '../core/clock.ts'
 import { consoleLogger, safeLogger, type Logger } from '../core/logger.ts'
-import { invalid, notNegative, onlyKnownOptions, positive, positiveInteger } from '../core/options.ts'
+import {
+	invalid,
+	nonEmptyString,
+	notNegative,
+	onlyKnownOptions,
+	positive,
+	positiveInteger,
+} from '../core/options.ts'
 import type { Random } from '../core/random.ts'
 import { PEER_NAME, type Transport } from '../core/transport.ts'
 import { Adaptive } from './adaptive.ts'
@@ -13,6 +20,11 @@ export interface HubOptions {
 	readonly scope?: string | undefined
 	/** Default: `new Adaptive()`. Belongs to this hub alone. */
 	readonly strategy?: SynchronizationStrategy | undefined
+	/**
+	 * Where this node keeps what the fleet was told, so that a pin outlives its restart, and that of the whole fleet. The
+	 * folder is created, readable for nobody else; several hubs of different scopes may share it. Default: nowhere.
+	 */
+	readonly directory?: string | undefined
 	/** How long changes are collected before they are told, in milliseconds. Default: 20. */
 	readonly batchInterval?: number | undefined
 	/** How long newcomers are collected before they are greeted, in milliseconds; four times that at most. Default: 500. */
@@ -39,6 +51,7 @@ export interface HubSettings {
 	readonly transport: Transport
 	readonly scope: string
 	readonly strategy: SynchronizationStrategy
+	readonly directory: string | undefined
 	readonly batchInterval: number
 	readonly joinDebounce: number
 	readonly obeyTimeout: number
@@ -52,8 +65,8 @@ export interface HubSettings {
 }
 
 const OPTIONS = [
-	...['transport', 'scope', 'strategy', 'batchInterval', 'joinDebounce', 'obeyTimeout', 'successResolution'],
-	...['maxRuns', 'maxNodes', 'maxDirectives', 'clock', 'random', 'logger'],
+	...['transport', 'scope', 'strategy', 'directory', 'batchInterval', 'joinDebounce', 'obeyTimeout'],
+	...['successResolution', 'maxRuns', 'maxNodes', 'maxDirectives', 'clock', 'random', 'logger'],
 ]
 
 const STRATEGY = [
@@ -67,6 +80,7 @@ export const parseHubOptions = (options: HubOptions): HubSettings => {
 		transport,
 		scope = 'fleet',
 		strategy = new Adaptive(),
+		directory,
 		batchInterval = 20,
 		joinDebounce = 500,
 		obeyTimeout = 120_000,
@@ -83,6 +97,7 @@ export const parseHubOptions = (options: HubOptions): HubSettings => {
 	checkStrategy(strategy)
 	return Object.freeze({
 		...{ transport, scope, strategy, clock, random },
+		directory: directory === undefined ? undefined : nonEmptyString('directory', directory),
 		batchInterval: notNegative('batchInterval', batchInterval),
 		joinDebounce: notNegative('joinDebounce', joinDebounce),
 		obeyTimeout: positive('obeyTimeout', obeyTimeout),

@@ -91,9 +91,14 @@ export class Registry {
 		return this.#wasPopulated ? this.own.since(from, MAX_ROWS) : 'suppress'
 	}
 
-	/** A directive of ours. */
-	author(directive: Directive): void {
+	/** A directive of ours, later than what was said before. @throws `INVALID_OPTION` where there is no place for it */
+	author(what: Omit<Directive, 'at' | 'author' | 'epoch'>): Directive {
+		const { now, self } = this.#settings
+		const key = directiveKey(what)
+		this.directives.expectRoomFor(key)
+		const directive = { ...what, epoch: this.directives.nextEpoch(key), author: self.id, at: now() }
 		this.#adopt(directive)
+		return directive
 	}
 
 	apply({ deltas, directives }: News): Applied {

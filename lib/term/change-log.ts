@@ -62,6 +62,12 @@ export class ChangeLog {
 		this.#logger.info(`${term} is back at ${version}`, { term, version })
 	}
 
+	/** Neither the disk nor the source has what was pinned before the start. */
+	unavailable(version: string): void {
+		const term = this.#name
+		this.#logger.warn(`${term} starts without a pin, as nobody has ${version}`, { term, version })
+	}
+
 	restored(version: string | undefined): void {
 		const term = this.#name
 		this.#logger.warn(`${term} starts with what was good last, as its source does not answer`, {

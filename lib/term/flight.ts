@@ -25,6 +25,8 @@ export type Task<T> = (context: FetchContext, trace: Trace) => Promise<Admission
 export interface FlightCrew<T> {
 	/** What comes before the first question ever. */
 	prepare(context: FetchContext): Promise<void>
+	/** What a flight does that has no task of its own. */
+	readonly refresh: Task<T>
 	/** What to do when the source does not answer and nothing good is in place; `undefined`: nothing. */
 	fallback(error: RemoteTermError): Task<T> | undefined
 	contextOf(signal: AbortSignal): FetchContext
@@ -62,7 +64,7 @@ export class Flight<T> {
 			if (task === undefined && !this.#source.watched)
 				this.#source.watch(this.#crew.contextOf(this.#crew.life))
 			timer = this.#limit(cancellation, timeout, 'timeout')
-			ended = await cancellation.race((task ?? this.askAndAdmit)(context, trace))
+			ended = await cancellation.race((task ?? this.#crew.refresh)(context, trace))
 		} catch (thrown) {
 			const error = asRemoteTermError(thrown, 'FETCH_FAILED', message => `Cannot refresh ${name}: ${message}`)
 			ended = { status: 'failed', error: error.withTerm(name) }

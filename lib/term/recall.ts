@@ -13,12 +13,43 @@ export class Recall<T> {
 	readonly #archive: Archive
 	readonly #log: ChangeLog
 	#triedDisk = false
+	/** Pinned before there was anybody to ask for it. */
+	#sought: Version | undefined
 
 	constructor(name: string, gate: Gate<T>, archive: Archive, log: ChangeLog) {
 		this.#name = name
 		this.#gate = gate
 		this.#archive = archive
 		this.#log = log
+	}
+
+	/** Whether a value is in place that is better than the bundled one. */
+	get holds(): boolean {
+		const source = this.#gate.held?.source
+		return source !== undefined && source !== 'initial'
+	}
+
+	/** Whether a version was pinned that is still to be looked for. */
+	get seeks(): boolean {
+		return this.#sought !== undefined && this.#sought === this.#gate.pinned
+	}
+
+	/** Pins a version before anybody can be asked for it. */
+	pinAhead(version: Version): void {
+		this.#sought = this.#gate.pinned = version
+	}
+
+	/** What was pinned ahead, if the disk has it. `unchanged` where it does not: the source may. */
+	readonly findPinned: Task<T> = async (context, trace) => {
+		const found = this.seeks ? await this.#find(this.#sought!, context, trace) : undefined
+		if (found === undefined) return { status: 'unchanged', version: this.#gate.held?.version }
+		this.#sought = undefined
+		return found
+	}
+
+	/** Asks the source. What was pinned ahead and is neither on disk nor there is pinned no longer. */
+	refresh(context: FetchContext, trace: Trace, askSource: Task<T>): Promise<Admission<T>> {
+		return this.#sought === undefined ? askSource(context, trace) : this.#seek(context, trace, askSource)
 	}
 
 	/** The newest snapshot that passes the gate. `unchanged` where there is none: that is no failure. */
@@ -38,10 +69,8 @@ export class Recall<T> {
 
 	/** A snapshot, once, if the source gives nothing and nothing better than the bundled value is in place. */
 	fallback({ code }: RemoteTermError): Task<T> | undefined {
-		const source = this.#gate.held?.source
-		const hasBetter = source !== undefined && source !== 'initial'
 		const isMistake = code === 'INVALID_OPTION' || code === 'SETUP_FAILED'
-		return hasBetter || isMistake || !this.#archive.onDisk || this.#triedDisk ? undefined : this.restore
+		return this.holds || isMistake || !this.#archive.onDisk || this.#triedDisk ? undefined : this.restore
 	}
 
 	/** @throws `VERSION_UNAVAILABLE` */
@@ -84,6 +113,7 @@ export class Recall<T> {
 		const { excluded, held, pinned } = gate
 		const { bad, unwanted } = excluded
 		gate.pinned = version
+		this.#sought = undefined
 		if (held?.version === version) return { status: 'unchanged', version }
 		try {
 			const found = await this.#find(version, context, trace)
@@ -106,6 +136,18 @@ export class Recall<T> {
 			excluded.unwanted = unwanted
 			throw error
 		}
+	}
+
+	async #seek(context: FetchContext, trace: Trace, askSource: Task<T>): Promise<Admission<T>> {
+		// As long as the source cannot say, it is still to be looked for.
+		const admission = await askSource(context, trace)
+		const gate = this.#gate
+		const isMissing = this.seeks && gate.held?.version !== this.#sought
+		this.#sought = undefined
+		if (!isMissing) return admission
+		this.#log.unavailable(gate.pinned!)
+		gate.unpin()
+		return askSource(context, trace)
 	}
 
 	/** What was rolled back from must not return at the next start, under whatever names its bytes were seen. */

@@ -1,5 +1,5 @@
 import { reasonOf } from '../core/clock.ts'
-import { messageOf, RemoteTermError } from '../core/errors.ts'
+import { RemoteTermError } from '../core/errors.ts'
 import { Emitter, type Listener } from '../core/events.ts'
 import type { FetchContext, Version } from '../core/fetcher.ts'
 import { Archive } from './archive.ts'
@@ -12,6 +12,7 @@ import { Gate } from './gate.ts'
 import type { Health } from './health.ts'
 import { Logbook } from './logbook.ts'
 import { parseOptions, type RemoteTermOptions, type Settings } from './options.ts'
+import { Preparation } from './preparation.ts'
 import { Recall } from './recall.ts'
 import type { Packing } from './packed.ts'
 import { RefreshLoop } from './refresh-loop.ts'
@@ -47,14 +48,13 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 	readonly #gate: Gate<T>
 	readonly #archive: Archive
 	readonly #recall: Recall<T>
+	readonly #preparation: Preparation<T>
 	readonly #flight: Flight<T>
 	readonly #loop: RefreshLoop<Landing<T>>
 	readonly #life = new AbortController()
 	#value: T | undefined
 	#starting: Promise<this> | undefined
 	#stopping: Promise<void> | undefined
-	#settingUp: Promise<void> | undefined
-	#isSetUp = false
 
 	/** @throws `INVALID_OPTION` */
 	constructor(options: RemoteTermOptions<T>) {
@@ -73,8 +73,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#archive = new Archive(this.#settings, this.packing !== undefined)
 		this.#logbook = new Logbook(this.#settings, this.#events, this.#gate, this.#archive)
 		this.#recall = new Recall(name, this.#gate, this.#archive, this.#logbook.log)
+		this.#preparation = new Preparation(this.#settings, this.#gate, this.#archive, () => this.setup())
 		this.#flight = new Flight(this.#settings, this.#source, this.#gate, {
-			prepare: context => this.#prepare(context),
+			prepare: context => this.#preparation.run(context),
+			refresh: (context, trace) => this.#recall.refresh(context, trace, this.#flight.askAndAdmit),
 			fallback: error => (this.#life.signal.aborted ? undefined : this.#recall.fallback(error)),
 			contextOf: flightSignal => this.#contextOf(flightSignal),
 			life: this.#life.signal,
@@ -177,19 +179,26 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	/**
 	 * Holds this version, whatever else the source publishes, until `unpin`; fetches it, from the history, the disk or the
-	 * source, where it is not in place. Being asked for by name, it need not pass the drift guard. Not kept beyond a
-	 * restart. Never rejects: `VERSION_UNAVAILABLE`, with everything as it was, where nobody has it.
+	 * source, where it is not in place. Being asked for by name, it need not pass the drift guard. Never rejects:
+	 * `VERSION_UNAVAILABLE`, with everything as it was, where nobody has it.
+	 *
+	 * Not kept beyond a restart; but it may be said before `start()`, which then looks for this version before it lets in
+	 * any other. Where neither the disk nor the source has it, the term starts without a pin, and a warning.
 	 */
-	pin(version: Version): Promise<Outcome> {
+	async pin(version: Version): Promise<Outcome> {
+		if (this.#isAhead) {
+			this.#recall.pinAhead(version)
+			return this.#unchanged()
+		}
 		return this.#command('pin', (context, trace) =>
 			this.#recall.pin(version, context, trace, this.#flight.askAndAdmit),
 		)
 	}
 
-	/** Lets other versions in again, and asks the source for its own at once. */
+	/** Lets other versions in again, and asks the source for its own at once, if the term is started. */
 	async unpin(): Promise<Outcome> {
 		this.#gate.unpin()
-		return this.update()
+		return this.#isAhead ? this.#unchanged() : this.update()
 	}
 
 	/** Resolves as soon as a value is in place, for those who start lazily. Rejects if `signal` is aborted, or the term stopped, first. */
@@ -218,10 +227,12 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		const { clock, lazyInit, name, startFrom, startTimeout } = this.#settings
 		if (this.#life.signal.aborted) throw reasonOf(this.#life.signal)
 		this.#logbook.vitals.enter('started')
-		if (startFrom === 'disk-first')
+		if (this.#recall.seeks && this.#archive.onDisk)
+			await this.#loop.flyNext('pin', cancellation => this.#flight.run(cancellation, this.#recall.findPinned))
+		if (startFrom === 'disk-first' && !this.#recall.holds)
 			await this.#loop.flyNext('disk', cancellation => this.#flight.run(cancellation, this.#recall.restore))
 		const flight = this.#loop.fly('start')
-		if (lazyInit || this.#gate.held?.source === 'last-known-good') return this
+		if (lazyInit || this.#recall.holds) return this
 		const limit = clock.timer(startTimeout, () =>
 			this.#loop.abort(tookTooLong(name, 'start', startTimeout, 'startTimeout')),
 		)
@@ -246,30 +257,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		this.#source.unwatch()
 		this.#logbook.vitals.enter('stopped')
 		await this.#loop.end(reason)
-		await this.#source.close(this.#isSetUp, [this.#gate.provenance.close(), this.#archive.settled()])
-	}
-
-	#prepare(context: FetchContext): Promise<void> {
-		this.#settingUp ??= this.#setUpOnce(context).catch((error: unknown) => {
-			this.#settingUp = undefined
-			throw error
-		})
-		return this.#settingUp
-	}
-
-	async #setUpOnce(context: FetchContext): Promise<void> {
-		const { initial, name } = this.#settings
-		try {
-			if (!this.#isSetUp) await this.setup()
-		} catch (error) {
-			throw new RemoteTermError('SETUP_FAILED', `Cannot set up ${name}: ${messageOf(error)}`, {
-				cause: error,
-			})
-		}
-		this.#isSetUp = true
-		if (this.#archive.onDisk) await this.#archive.open()
-		await this.#gate.provenance.recallFloor(this.#archive.snapshots(context))
-		if (initial !== undefined) await this.#gate.admitInitial(initial, context)
+		await this.#source.close(this.#preparation.isSetUp, [
+			this.#gate.provenance.close(),
+			this.#archive.settled(),
+		])
 	}
 
 	async #command(trigger: RefreshTrigger, task: Task<T>): Promise<Outcome> {
@@ -281,10 +272,15 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 
 	#refusesToRun(): Outcome | undefined {
 		if (this.#life.signal.aborted) return this.#notRun(reasonOf(this.#life.signal))
-		if (this.#starting !== undefined) return undefined
+		if (!this.#isAhead) return undefined
 		return this.#notRun(
 			new RemoteTermError('NOT_STARTED', `Expected ${this.name} to be started first`, { term: this.name }),
 		)
+	}
+
+	/** Whether everything is still to come. */
+	get #isAhead(): boolean {
+		return this.#starting === undefined && !this.#life.signal.aborted
 	}
 
 	#contextOf(signal: AbortSignal): FetchContext {
@@ -292,6 +288,10 @@ export abstract class RemoteTerm<T> implements AsyncDisposable {
 		const onProgress = (received: number, total: number | undefined): void =>
 			this.#events.emit('progress', { name, received, total })
 		return { signal, clock, logger, onProgress }
+	}
+
+	#unchanged(): Outcome {
+		return { status: 'unchanged', version: this.version, durationMs: 0, steps: {} }
 	}
 
 	#notRun(error: RemoteTermError): Outcome {

@@ -63,7 +63,8 @@ export const laws: Laws = {
 		// Messages are JSON, and the last good configuration is a snapshot like a term's.
 		'lib/autoconfig': ['lib/core', 'lib/codecs', 'lib/last-known-good'],
 		'lib/publisher': ['lib/core', 'lib/transports'],
-		'lib/hub': ['lib/core'],
+		// What the fleet was told is kept as a term's value is.
+		'lib/hub': ['lib/core', 'lib/last-known-good'],
 
 		'lib/metrics': ['lib/core', 'lib/diagnostics', 'lib/term'],
 		'lib/otel': ['lib/core', 'lib/diagnostics', 'lib/term', 'lib/metrics'],

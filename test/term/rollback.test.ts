@@ -157,12 +157,12 @@ test('a version that nobody has cannot be pinned, and nothing changes', async t 
 	t.is((await term.update()).status, 'updated')
 })
 
-test('before start and after stop there is nothing to roll back or pin', async t => {
+test('before start there is nothing to roll back, and after stop nothing to pin either', async t => {
 	const term = new RatesTerm({ fetcher: new FakeFetcher('{}'), clock: new FakeClock(), logger: false })
 	t.is((await term.rollback()).error?.code, 'NOT_STARTED')
-	t.is((await term.pin('1')).error?.code, 'NOT_STARTED')
 	await term.start()
 	await term.stop()
+	t.is((await term.pin('1')).error?.code, 'STOPPED')
 	t.is((await term.rollback()).error?.code, 'STOPPED')
 	t.is((await term.unpin()).error?.code, 'STOPPED')
 })
