@@ -1,55 +1,134 @@
+import { z } from 'zod'
 import { reasonOf, sleep } from '../core/clock.ts'
+import type { Peer } from '../core/transport.ts'
+import { directive, directiveKey } from './directive.ts'
+import { MAX_DIRECTIVES } from './messages.ts'
 import type { HubSettings } from './options.ts'
+import type { Registry } from './registry.ts'
+
+const key = z.string().max(300)
+
+/**
+ * What a newcomer asks of some others, whatever their strategies, and what they say:
+ *
+ *     a → b  ask     What has the fleet been told? After this one, in the order of their keys.
+ *     b → a  told    This; is there more; and whether I have been here for long enough to know.
+ *
+ * Whoever does not know these messages does not answer them, and is not needed.
+ */
+const question = z.discriminatedUnion('kind', [
+	z.object({ kind: z.literal('ask'), after: key }),
+	z.object({
+		kind: z.literal('told'),
+		directives: z.array(directive).max(MAX_DIRECTIVES),
+		/** After which one there is more. */
+		next: key.optional(),
+		isSure: z.boolean(),
+	}),
+])
+
+interface Company {
+	readonly members: ReadonlyMap<string, Peer>
+	sample(count: number): readonly Peer[]
+	ask(to: Peer, data: unknown): void
+}
 
 const SECOND = 1_000
 
-/** How often it is looked whether everybody has been heard of, in milliseconds. */
+/** How many are asked at a time, and after how long others are, in milliseconds. */
+const ASKED = 3
+const AGAIN = 200
+
+/** How often it is looked whether the answer is there, in milliseconds. */
 const LOOK = 20
 
-/** How well this node knows the others: from the moment at which somebody comes up, it is not known yet what that one runs. */
+/** How well this node knows the fleet: from its own start on, and from the moment at which somebody else comes up. */
 export class Acquaintance {
 	readonly #settings: Pick<HubSettings, 'clock' | 'joinDebounce'>
-	readonly #company: { readonly members: { readonly size: number } }
-	readonly #registry: { readonly others: number }
-	/** By the monotonic clock; our own start included. */
+	readonly #company: Company
+	readonly #registry: Registry
+	/** By the monotonic clock. */
+	#startedAt = Infinity
+	/** When somebody last came up, ourselves included. */
 	#lastUpAt = -Infinity
+	/** Somebody who knew has told us. */
+	#isTold = false
 
-	/**
-	 * @param company Who else is up.
-	 * @param registry Of how many of them something is known.
-	 */
-	constructor(
-		settings: Pick<HubSettings, 'clock' | 'joinDebounce'>,
-		company: { readonly members: { readonly size: number } },
-		registry: { readonly others: number },
-	) {
+	constructor(settings: Pick<HubSettings, 'clock' | 'joinDebounce'>, company: Company, registry: Registry) {
 		this.#settings = settings
 		this.#company = company
 		this.#registry = registry
 	}
 
-	/** Somebody has come up, be it this node. */
+	/** This node has come up. */
+	begin(): void {
+		this.#startedAt = this.#settings.clock.monotonic()
+		this.up()
+	}
+
+	/** Somebody has come up. */
 	up(): void {
 		this.#lastUpAt = this.#settings.clock.monotonic()
 	}
 
 	/** For how long more somebody may be up of whom it is not known yet what it runs; not positive: nobody is. */
 	strangersFor(beganAt: number): number {
-		const { clock, joinDebounce } = this.#settings
 		const { size } = this.#company.members
 		if (size > 0 && this.#registry.others >= size) return 0
-		return Math.min(beganAt, this.#lastUpAt) + 4 * joinDebounce + SECOND - clock.monotonic()
+		return this.#leftOf(Math.min(beganAt, this.#lastUpAt))
 	}
 
-	/** Resolves when there are no strangers, with whether anybody else is there. Rejects with the reason of a signal. */
+	/**
+	 * Resolves when it is known what the fleet was told, or would be known by now, with whether anybody else is there.
+	 * Rejects with the reason of a signal.
+	 */
 	async made(life: AbortSignal, signal?: AbortSignal): Promise<boolean> {
 		const { clock } = this.#settings
-		const beganAt = clock.monotonic()
+		let askedAt = -Infinity
 		for (;;) {
 			if (signal?.aborted) throw reasonOf(signal)
-			const left = this.strangersFor(beganAt)
-			if (left <= 0) return this.#company.members.size > 0
-			await sleep(clock, Math.min(left, LOOK), { signal: life })
+			if (this.#isSure) return this.#company.members.size > 0
+			if (clock.monotonic() - askedAt >= AGAIN) {
+				const asked = this.#company.sample(ASKED)
+				for (const peer of asked) this.#company.ask(peer, { kind: 'ask', after: '' })
+				if (asked.length > 0) askedAt = clock.monotonic()
+			}
+			await sleep(clock, Math.min(this.#leftOf(this.#startedAt), LOOK), { signal: life })
 		}
+	}
+
+	heard(from: Peer, data: unknown): void {
+		const { data: message } = question.safeParse(data)
+		if (message?.kind === 'ask') this.#company.ask(from, this.#answer(message.after))
+		if (message?.kind !== 'told') return
+		const { directives, isSure, next } = message
+		this.#registry.apply({ deltas: [], directives })
+		if (next !== undefined) this.#company.ask(from, { kind: 'ask', after: next })
+		else if (isSure) this.#isTold = true
+	}
+
+	get #isSure(): boolean {
+		return this.#isTold || this.#leftOf(this.#startedAt) <= 0
+	}
+
+	#answer(after: string): z.infer<typeof question> {
+		const all = [...this.#registry.directives.values()]
+			.map(one => [directiveKey(one), one] as const)
+			.filter(([one]) => one > after)
+			.sort(([a], [b]) => (a < b ? -1 : 1))
+		const portion = all.slice(0, MAX_DIRECTIVES)
+		const next = portion.length < all.length ? portion.at(-1)?.[0] : undefined
+		return {
+			kind: 'told',
+			directives: portion.map(([, one]) => one),
+			...(next !== undefined && { next }),
+			isSure: this.#isSure,
+		}
+	}
+
+	/** How long it may still take until somebody has been heard of who was there at this moment. */
+	#leftOf(moment: number): number {
+		const { clock, joinDebounce } = this.#settings
+		return moment + 4 * joinDebounce + SECOND - clock.monotonic()
 	}
 }

@@ -10,15 +10,17 @@ import type { Registry } from './registry.ts'
 import { respond } from './respond.ts'
 import type { HubPort, SynchronizationStrategy } from './strategy.ts'
 
-/** What goes over the wire: for `handleSynchronization`, or for `handleNodeJoinData`. */
+/** What goes over the wire: for `handleSynchronization`, for `handleNodeJoinData`, or for the hub itself. */
 interface Envelope {
-	readonly to: 'sync' | 'join'
+	readonly to: 'sync' | 'join' | 'hub'
 	readonly data: unknown
 }
 
 interface Listening {
 	nodeUp(peer: Peer): void
 	nodeDown(peer: Peer): void
+	/** Something for the hub itself, of whatever shape. */
+	asked(from: Peer, data: unknown): void
 	/** A round is about to begin. */
 	beforeSync(): void
 }
@@ -81,6 +83,16 @@ export class Conversation {
 
 	get members(): ReadonlyMap<string, Peer> {
 		return this.#channel?.peers ?? NOBODY
+	}
+
+	/** Some of the others, at random. */
+	sample(count: number): readonly Peer[] {
+		return this.#port.sample(count)
+	}
+
+	/** Something for the other's hub itself. */
+	ask(to: Peer, data: unknown): void {
+		this.#send(to, { to: 'hub', data })
 	}
 
 	/** @throws `INVALID_OPTION` */
@@ -150,6 +162,7 @@ export class Conversation {
 			this.#call('handleSynchronization', () => this.#strategy.handleSynchronization(this.#port, data, from))
 		else if (to === 'join')
 			this.#call('handleNodeJoinData', () => this.#strategy.handleNodeJoinData(this.#port, data, from))
+		else if (to === 'hub') this.#listening.asked(from, data)
 	}
 
 	#send(to: Peer, envelope: Envelope): boolean {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Clock } from '../core/clock.ts'
-import { messageOf } from '../core/errors.ts'
-import type { Logger } from '../core/logger.ts'
+import { messageOf, RemoteTermError } from '../core/errors.ts'
+import { TimeLimit } from '../core/time-limit.ts'
 import { openSnapshots } from '#last-known-good'
 import { Saving } from '../last-known-good/saving.ts'
 import type { SnapshotStore } from '../last-known-good/store.ts'
 import { directive, isLive, type Directive } from './directive.ts'
+import type { HubSettings } from './options.ts'
 
 /** What the snapshots of this format are called. */
 const KIND = 'directives'
@@ -14,32 +14,36 @@ const KIND = 'directives'
 /** How long directives are gathered before they are saved, in milliseconds. */
 const DELAY = 20
 
-/** Of all that a fleet may be told, 12,288 of the longest there may be are less. */
-const MAX_BYTES = 64 * 2 ** 20
+/** A disk that takes longer to say what it has is not waited for, in milliseconds. */
+const LOAD_LIMIT = 5_000
 
-export interface DirectiveStoreOptions {
-	readonly directory: string
-	/** Which fleet's. */
-	readonly scope: string
-	readonly clock: Clock
-	readonly logger: Logger
-	/** Everything that is to be saved. */
-	readonly all: () => Iterable<Directive>
-}
+/** More than there is to be saved where every one of 12,288 directives is as long as it may be. */
+const MAX_BYTES = 64 * 2 ** 20
 
 /**
  * What the fleet was told, on the disk of one node. What comes from there merges like what somebody else says, so that it
  * does not matter how old it is. Nothing that goes wrong here is more than a warning.
  */
 export class DirectiveStore {
-	readonly #options: DirectiveStoreOptions
+	readonly #settings: Pick<HubSettings, 'clock' | 'logger' | 'scope'>
+	readonly #all: () => Iterable<Directive>
 	readonly #snapshots: SnapshotStore
 	readonly #saving: Saving
 
-	/** Touches nothing yet. @throws `INVALID_OPTION` */
-	constructor(options: DirectiveStoreOptions) {
-		const { clock, directory, logger, scope } = options
-		this.#options = options
+	/**
+	 * Touches nothing yet.
+	 *
+	 * @param all Everything that is to be saved.
+	 * @throws `INVALID_OPTION`
+	 */
+	constructor(
+		directory: string,
+		settings: Pick<HubSettings, 'clock' | 'logger' | 'scope'>,
+		all: () => Iterable<Directive>,
+	) {
+		const { clock, logger, scope } = settings
+		this.#settings = settings
+		this.#all = all
 		const name = `directives of ${scope}`
 		this.#snapshots = openSnapshots({ directory, name, keep: 2, maxBytes: MAX_BYTES, clock, logger })
 		this.#saving = new Saving({
@@ -51,21 +55,18 @@ export class DirectiveStore {
 		})
 	}
 
-	/** What was saved last and can be read, as far as it is still to be obeyed. */
-	async load(): Promise<Directive[]> {
-		for await (const candidate of this.#snapshots.candidates()) {
-			// The store has said why.
-			if (candidate.status === 'skipped') continue
-			try {
-				const { body, kind } = candidate.snapshot
-				if (kind !== KIND) throw new Error(`it is of the kind ${kind}`)
-				const saved = z.array(directive).parse(JSON.parse(Buffer.from(body).toString('utf8')))
-				return saved.filter(one => isLive(one, this.#options.clock.now()))
-			} catch (error) {
-				this.#warn(`read ${candidate.file} of`, error)
-			}
+	/** What was saved last and can be read, as far as it is still to be obeyed. Never rejects. */
+	async load(life: AbortSignal): Promise<Directive[]> {
+		using limit = new TimeLimit(this.#settings.clock, LOAD_LIMIT, {
+			error: () => new RemoteTermError('TIMEOUT', `It took longer than ${LOAD_LIMIT} ms`),
+			outer: [life],
+		})
+		try {
+			return await this.#load(limit.signal)
+		} catch (error) {
+			if (!life.aborted) this.#warn('read', error)
+			return []
 		}
-		return []
 	}
 
 	/** Something else is to be obeyed: that is saved soon. */
@@ -78,18 +79,33 @@ export class DirectiveStore {
 		return this.#saving.close()
 	}
 
+	async #load(signal: AbortSignal): Promise<Directive[]> {
+		for await (const candidate of this.#snapshots.candidates({ signal })) {
+			// The store has said why.
+			if (candidate.status === 'skipped') continue
+			try {
+				const { body, kind } = candidate.snapshot
+				if (kind !== KIND) throw new Error(`it is of the kind ${kind}`)
+				const saved = z.array(directive).parse(JSON.parse(Buffer.from(body).toString('utf8')))
+				return saved.filter(one => isLive(one, this.#settings.clock.now()))
+			} catch (error) {
+				this.#warn(`read ${candidate.file} of`, error)
+			}
+		}
+		return []
+	}
+
 	async #save(signal: AbortSignal): Promise<void> {
-		const { all, clock } = this.#options
-		const body = Buffer.from(JSON.stringify([...all()]))
+		const body = Buffer.from(JSON.stringify([...this.#all()]))
 		const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`
 		await this.#snapshots.save(
-			{ version: digest, digest, kind: KIND, acceptedAt: clock.now(), body },
+			{ version: digest, digest, kind: KIND, acceptedAt: this.#settings.clock.now(), body },
 			{ signal },
 		)
 	}
 
 	#warn(act: string, error: unknown): void {
-		const { logger, scope } = this.#options
+		const { logger, scope } = this.#settings
 		logger.warn(`Cannot ${act} the directives of ${scope}: ${messageOf(error)}`, { error })
 	}
 }

@@ -7,6 +7,7 @@ export interface FleetTerm {
 	health(): FleetHealth
 	on(event: 'updated' | 'unchanged' | 'failed' | 'status', listener: () => void): () => void
 	update(): Promise<FleetOutcome>
+	/** Told of a pin before it is started, it is to look for that version first. */
 	pin?(version: string): Promise<FleetOutcome>
 	unpin?(): Promise<FleetOutcome>
 	rollback?(): Promise<FleetOutcome>

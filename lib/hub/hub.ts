@@ -30,9 +30,10 @@ const MINUTE = 60_000
  * from which any node can tell all of them to refresh, to pin, or to roll back.
  *
  * ```ts
- * const hub = new Hub({ transport: await NatsTransport.connect(…) })
- * await hub.start()
+ * const hub = await new Hub({ transport: await NatsTransport.connect(…), directory }).start()
  * hub.attach(rates)
+ * await hub.synced()    // so that a pin is known before anything is fetched
+ * await rates.start()
  * hub.whoRuns('rates')  // [{ node: 'web-1', version: '"a1"', status: 'ready', … }, …]
  * hub.drift()           // [{ node: 'web-7', name: 'rates', behind: 2, forMs: 90_000, … }]
  * await hub.pin('rates', '"a1"').settled()
@@ -42,7 +43,7 @@ const MINUTE = 60_000
  * - A node alone says what it runs. What others know of it is a state that it was in, never older than what they knew
  *   before; nothing remains of an instance that is down, and its successor is another one.
  * - Directives are shared: the later one for the same thing wins, everywhere the same. They live as long as some node
- *   does. Whoever comes later learns of them.
+ *   does, or its `directory`. Whoever comes later learns of them.
  */
 export class Hub implements AsyncDisposable {
 	readonly #settings: HubSettings
@@ -63,7 +64,7 @@ export class Hub implements AsyncDisposable {
 	/** @throws `INVALID_OPTION` */
 	constructor(options: HubOptions) {
 		this.#settings = parseHubOptions(options)
-		const { clock, directory, logger, maxDirectives, maxNodes, maxRuns, scope, transport } = this.#settings
+		const { clock, directory, logger, maxDirectives, maxNodes, maxRuns, transport } = this.#settings
 		this.#events = new Emitter(logger)
 		this.#operations = new Operations(this.#settings)
 		this.#registry = new Registry({
@@ -87,12 +88,12 @@ export class Hub implements AsyncDisposable {
 				this.#events.emit('change', { kind: 'node-down', node: name, boot })
 				this.#operations.checkSoon()
 			},
+			asked: (from, data) => this.#acquaintance.heard(from, data),
 			beforeSync: () => this.#crew.publish(),
 		})
 		this.#acquaintance = new Acquaintance(this.#settings, this.#conversation, this.#registry)
 		const all = (): Iterable<Directive> => this.#registry.directives.values()
-		this.#store =
-			directory === undefined ? undefined : new DirectiveStore({ directory, scope, clock, logger, all })
+		this.#store = directory === undefined ? undefined : new DirectiveStore(directory, this.#settings, all)
 		this.#view = new FleetView(
 			transport.self,
 			this.#registry,
@@ -113,10 +114,9 @@ export class Hub implements AsyncDisposable {
 	}
 
 	/**
-	 * Resolves when every node that is up has said what it runs; those that say nothing, and a fleet of nobody, are waited
-	 * for as long as `settled()` does it: four times `joinDebounce` and a second (3 s). By then it is known what the fleet
-	 * is told, so a term that is attached, and started after this, never holds what a pin keeps out. Resolves
-	 * with whether anybody else is there.
+	 * Resolves when it is known what the fleet was told, with whether anybody else is there: a term that is attached, and
+	 * started after this, never holds what a pin keeps out. Others are asked; where nobody is there, or all have come up
+	 * just now, it takes four times `joinDebounce` and a second from the start on (3 s).
 	 *
 	 * @throws `NOT_STARTED`; `STOPPED`, also where `signal` is aborted first
 	 */
@@ -268,11 +268,11 @@ export class Hub implements AsyncDisposable {
 
 	async #start(): Promise<this> {
 		if (this.#store !== undefined) {
-			const directives = await this.#store.load()
+			const directives = await this.#store.load(this.#life.signal)
 			this.#expectAlive()
 			this.#registry.apply({ deltas: [], directives })
 		}
-		this.#acquaintance.up()
+		this.#acquaintance.begin()
 		this.#conversation.open()
 		this.#phase = 'started'
 		return this

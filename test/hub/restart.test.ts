@@ -8,7 +8,7 @@ import { recordingLogger } from '../support/recording-logger.ts'
 import { temporaryFolder } from '../support/temporary.ts'
 import { RatesTerm } from '../support/terms.ts'
 import { waitFor } from '../support/wait.ts'
-import { fleetOf, type Fleet } from './fleet.ts'
+import { fleetOf, ToyTerm, type Fleet } from './fleet.ts'
 
 /** A term that left version v1 on disk, whose source holds v2 by now. */
 const termOf = async (t: ExecutionContext, { clock }: Fleet) => {
@@ -176,4 +176,25 @@ test('whether anybody is there is said by synced, which ends with the hub or the
 	await leaving.stop()
 	await t.throwsAsync(waiting, { code: 'STOPPED' })
 	await t.throwsAsync(leaving.synced(), { code: 'STOPPED' })
+})
+
+test('a newcomer asks somebody who knows, learns hundreds of directives by that, and loses no time', async t => {
+	const fleet = fleetOf(t, { latency: 50 })
+	const operator = await fleet.add('operator', 'v1')
+	for (let term = 0; term < 1_000; term++) operator.pin(`term ${term}`, 'v1')
+	const late = await fleet.add('late')
+	const began = fleet.clock.monotonic()
+	t.true(await during(fleet, late.synced()))
+	const took = fleet.clock.monotonic() - began
+	t.true(took > 2_500, `${took} ms, since the operator had come up just now`)
+
+	const later = await fleet.add('later')
+	const again = fleet.clock.monotonic()
+	t.true(await during(fleet, later.synced()))
+	t.true(fleet.clock.monotonic() - again < 1_000)
+	for (const name of ['term 0', 'term 999']) {
+		const term = new ToyTerm(name, 'v1')
+		later.attach(term)
+		t.is(term.pinned, 'v1')
+	}
 })

@@ -26,7 +26,7 @@ const sourceOf = (version: string): FakeFetcher => {
 /** Every version that readers have had. */
 const versionsOf = (term: RatesTerm): string[] => {
 	const seen: string[] = []
-	term.on('updated', ({ version }) => seen.push(version!))
+	term.on('updated', ({ version }) => seen.push(version))
 	return seen
 }
 
