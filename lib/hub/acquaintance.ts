@@ -42,6 +42,9 @@ const AGAIN = 200
 /** How often it is looked whether the answer is there, in milliseconds. */
 const LOOK = 20
 
+/** Who has been up for so long knows what the fleet was told, in milliseconds: greetings and several rounds have been. */
+const KNOWS = 10 * SECOND
+
 /** How well this node knows the fleet: from its own start on, and from the moment at which somebody else comes up. */
 export class Acquaintance {
 	readonly #settings: Pick<HubSettings, 'clock' | 'joinDebounce'>
@@ -87,7 +90,7 @@ export class Acquaintance {
 		let askedAt = -Infinity
 		for (;;) {
 			if (signal?.aborted) throw reasonOf(signal)
-			if (this.#isSure) return this.#company.members.size > 0
+			if (this.#isTold || this.#leftOf(this.#startedAt) <= 0) return this.#company.members.size > 0
 			if (clock.monotonic() - askedAt >= AGAIN) {
 				const asked = this.#company.sample(ASKED)
 				for (const peer of asked) this.#company.ask(peer, { kind: 'ask', after: '' })
@@ -107,10 +110,6 @@ export class Acquaintance {
 		else if (isSure) this.#isTold = true
 	}
 
-	get #isSure(): boolean {
-		return this.#isTold || this.#leftOf(this.#startedAt) <= 0
-	}
-
 	#answer(after: string): z.infer<typeof question> {
 		const all = [...this.#registry.directives.values()]
 			.map(one => [directiveKey(one), one] as const)
@@ -122,7 +121,7 @@ export class Acquaintance {
 			kind: 'told',
 			directives: portion.map(([, one]) => one),
 			...(next !== undefined && { next }),
-			isSure: this.#isSure,
+			isSure: this.#isTold || this.#settings.clock.monotonic() - this.#startedAt >= KNOWS,
 		}
 	}
 

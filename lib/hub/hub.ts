@@ -116,7 +116,7 @@ export class Hub implements AsyncDisposable {
 	/**
 	 * Resolves when it is known what the fleet was told, with whether anybody else is there: a term that is attached, and
 	 * started after this, never holds what a pin keeps out. Others are asked; where nobody is there, or all have come up
-	 * just now, it takes four times `joinDebounce` and a second from the start on (3 s).
+	 * within 10 s, it takes four times `joinDebounce` and a second from the start on (3 s).
 	 *
 	 * @throws `NOT_STARTED`; `STOPPED`, also where `signal` is aborted first
 	 */

@@ -195,8 +195,7 @@ test('two who compare end up knowing the same, with few messages, each within it
 
 test('who lacks thousands of directives has them all after some comparisons, a bounded number of messages each', t => {
 	const [a, b] = [registryOf('a', 5_000), registryOf('b', 5_000)]
-	for (let term = 0; term < 5_000; term++)
-		a.author({ kind: 'pin', term: `term ${term}`, version: 'v1' })
+	for (let term = 0; term < 5_000; term++) a.author({ kind: 'pin', term: `term ${term}`, version: 'v1' })
 	const random = seededRandom(1)
 	const exchanges = [a, b].map(registry => new Exchange(registry, random))
 	let rounds = 0

@@ -188,6 +188,7 @@ test('a newcomer asks somebody who knows, learns hundreds of directives by that,
 	const took = fleet.clock.monotonic() - began
 	t.true(took > 2_500, `${took} ms, since the operator had come up just now`)
 
+	await fleet.clock.advance(10_000)
 	const later = await fleet.add('later')
 	const again = fleet.clock.monotonic()
 	t.true(await during(fleet, later.synced()))
