@@ -38,6 +38,8 @@ export class LocalTerm {
 	#timer: Timer | undefined
 	/** Of what is being carried out. */
 	#limit: Timer | undefined
+	/** The last pin was said to a term that had nothing yet. */
+	#isPinnedAhead = false
 	#isClosed = false
 
 	constructor(term: FleetTerm, settings: LocalTermSettings) {
@@ -101,9 +103,10 @@ export class LocalTerm {
 			case 'pin': {
 				// It was not to be had then.
 				if (answer?.outcome === 'refused') return true
-				// It was said before the term had started, and the term has started without.
-				const isLost = answer?.version === undefined && this.term.health().pinnedVersion !== directive.version
-				if (answer === undefined || !isLost || typeof directive.version !== 'string') return false
+				// It was said before the term had anything, and the term has started without.
+				const { version } = directive
+				const isLost = typeof version === 'string' && this.term.health().pinnedVersion !== version
+				if (!this.#isPinnedAhead || !isLost) return false
 				delete this.#answers.pin
 				return true
 			}
@@ -162,6 +165,7 @@ export class LocalTerm {
 			case 'refresh':
 				return term.update()
 			case 'pin':
+				this.#isPinnedAhead = held === undefined
 				if (version === undefined || version === null) {
 					if (pinnedVersion === undefined) return nothingToDo
 					return (await term.unpin?.()) ?? this.#cannot('unpin')

@@ -2,7 +2,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import type { HubOptions } from '../../lib/hub/index.ts'
+import type { FleetOutcome, HubOptions } from '../../lib/hub/index.ts'
 import { FakeFetcher } from '../../lib/testing/index.ts'
 import { recordingLogger } from '../support/recording-logger.ts'
 import { temporaryFolder } from '../support/temporary.ts'
@@ -198,4 +198,29 @@ test('a newcomer asks somebody who knows, learns hundreds of directives by that,
 		later.attach(term)
 		t.is(term.pinned, 'v1')
 	}
+})
+
+/** One of a user's own, which says less of itself than ours do. */
+class TaciturnTerm extends ToyTerm {
+	override async pin(version: string): Promise<FleetOutcome> {
+		this.calls.push(`pin ${version}`)
+		this.version = version
+		this.emit('updated')
+		return { status: 'updated', version: undefined }
+	}
+}
+
+test('a term that says nothing of its pin is told of it once more when it has started, and then no more', async t => {
+	const fleet = fleetOf(t)
+	const hub = await fleet.add('web')
+	hub.pin('rates', 'v1')
+	const term = new TaciturnTerm('rates')
+	term.version = undefined
+	hub.attach(term)
+	await fleet.clock.advance(1_000)
+	for (let update = 0; update < 3; update++) {
+		term.emit('updated')
+		await fleet.clock.advance(1_000)
+	}
+	t.deepEqual(term.calls, ['pin v1', 'pin v1'])
 })
