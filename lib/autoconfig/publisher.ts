@@ -140,15 +140,18 @@ export class AutoConfigPublisher<Item = unknown> {
 		return 'delete'
 	}
 
-	/** Drops items as if they had never been there, by the word of whoever knows everything. Clients get a new `put`. */
+	/**
+	 * Drops items, and deletions that are remembered, as if they had never been, by the word of whoever knows everything.
+	 * Clients get a new `put`, as they remember deletions too: what comes back with a lower version would be no news to
+	 * them.
+	 */
 	forget(ids: Iterable<string>): void {
 		this.#refuseIfClosed()
 		let isNews = false
 		for (const id of ids) {
 			this.#replacements.forget(id)
-			if (this.#ordering.forget(id) === 'ignored') continue
-			this.#buckets.delete(id)
-			isNews = true
+			isNews ||= this.#ordering.versionOf(id) !== undefined
+			if (this.#ordering.forget(id) === 'delete') this.#buckets.delete(id)
 		}
 		if (isNews) this.#reset()
 	}

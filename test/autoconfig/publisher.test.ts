@@ -107,6 +107,23 @@ test('a deletion gives way to the word of the source', async t => {
 	t.deepEqual(client.state.get('a'), item(2))
 })
 
+test('a deletion that is dropped is dropped by clients, too, so that an older version may come back', async t => {
+	const { publisher } = publish(t)
+	publisher.put(entriesOf({ a: item(1) }))
+	const client = connect(publisher)
+	await client.until('the put', () => client.events.length === 1)
+	publisher.delete('a', 9)
+	await client.until('the deletion', () => client.events.length === 2)
+	publisher.forget(['a', 'b'])
+	t.is(publisher.upsert('a', item(2), 2), 'insert')
+	await client.until('what was dropped', () => client.state.has('a'))
+	t.deepEqual(client.state, stateOf(publisher))
+	t.deepEqual(
+		client.events.map(({ type }) => type),
+		['put', 'delete', 'put'],
+	)
+})
+
 test('a client that was away gets what it has missed, and a sign that it goes on', async t => {
 	const { publisher } = publish(t)
 	publisher.put(entriesOf({ a: item(1) }))
