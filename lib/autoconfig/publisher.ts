@@ -142,8 +142,7 @@ export class AutoConfigPublisher<Item = unknown> {
 
 	/**
 	 * Drops items, and deletions that are remembered, as if they had never been, by the word of whoever knows everything.
-	 * Clients get a new `put`, as they remember deletions too: what comes back with a lower version would be no news to
-	 * them.
+	 * Clients, which remember deletions too, get a new `put`.
 	 */
 	forget(ids: Iterable<string>): void {
 		this.#refuseIfClosed()
