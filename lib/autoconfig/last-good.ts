@@ -5,6 +5,7 @@ import type { Logger } from '../core/logger.ts'
 import { nonEmptyString, notNegative, onlyKnownOptions, positiveInteger } from '../core/options.ts'
 import { parseJson } from '../codecs/json.ts'
 import { openSnapshots } from '#last-known-good'
+import { readNewest } from '../last-known-good/newest.ts'
 import { Saving } from '../last-known-good/saving.ts'
 import type { Snapshot, SnapshotStore } from '../last-known-good/store.ts'
 import type { SavedItem } from './configuration.ts'
@@ -84,7 +85,12 @@ export class LastGood {
 
 	/** The newest one that can be read; read once. `undefined`: there is none, none that can be read, or it was released. */
 	load(): Promise<readonly SavedItem[] | undefined> {
-		return (this.#loading ??= this.#load().catch((error: unknown) => {
+		return (this.#loading ??= readNewest(
+			this.#store,
+			this.#closing.signal,
+			snapshot => this.#read(snapshot),
+			(file, error) => this.#warn(`read ${file} of`, error),
+		).catch((error: unknown) => {
 			this.#warn('read', error)
 			return undefined
 		}))
@@ -104,20 +110,6 @@ export class LastGood {
 	async close(): Promise<void> {
 		this.#closing.abort()
 		await this.#saving.close()
-	}
-
-	async #load(): Promise<readonly SavedItem[] | undefined> {
-		const { signal } = this.#closing
-		for await (const candidate of this.#store.candidates({ signal })) {
-			// The store has said why.
-			if (candidate.status === 'skipped') continue
-			try {
-				return await this.#read(candidate.snapshot)
-			} catch (error) {
-				this.#warn(`read ${candidate.file} of`, error)
-			}
-		}
-		return undefined
 	}
 
 	async #read({ kind, body }: Snapshot): Promise<readonly SavedItem[]> {

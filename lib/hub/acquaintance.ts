@@ -1,12 +1,11 @@
 import { z } from 'zod'
 import { reasonOf, sleep } from '../core/clock.ts'
 import type { Peer } from '../core/transport.ts'
-import { directive, directiveKey } from './directive.ts'
-import { MAX_DIRECTIVES } from './messages.ts'
+import { directiveKey } from './directive.ts'
+import { directives, MAX_DIRECTIVES } from './messages.ts'
 import type { HubSettings } from './options.ts'
 import type { Registry } from './registry.ts'
-
-const key = z.string().max(300)
+import { rowKeyName } from './rows.ts'
 
 /**
  * What a newcomer asks of some others, whatever their strategies, and what they say:
@@ -17,12 +16,12 @@ const key = z.string().max(300)
  * Whoever does not know these messages does not answer them, and is not needed.
  */
 const question = z.discriminatedUnion('kind', [
-	z.object({ kind: z.literal('ask'), after: key }),
+	z.object({ kind: z.literal('ask'), after: rowKeyName }),
 	z.object({
 		kind: z.literal('told'),
-		directives: z.array(directive).max(MAX_DIRECTIVES),
-		/** After which one there is more. */
-		next: key.optional(),
+		directives,
+		/** There is more than a message holds. */
+		more: z.literal(true).optional(),
 		isSure: z.boolean(),
 	}),
 ])
@@ -104,10 +103,11 @@ export class Acquaintance {
 		const { data: message } = question.safeParse(data)
 		if (message?.kind === 'ask') this.#company.ask(from, this.#answer(message.after))
 		if (message?.kind !== 'told') return
-		const { directives, isSure, next } = message
-		this.#registry.apply({ deltas: [], directives })
-		if (next !== undefined) this.#company.ask(from, { kind: 'ask', after: next })
-		else if (isSure) this.#isTold = true
+		this.#registry.apply({ deltas: [], directives: message.directives })
+		if (message.isSure && !message.more) this.#isTold = true
+		const last = message.directives.at(-1)
+		if (message.more && last !== undefined)
+			this.#company.ask(from, { kind: 'ask', after: directiveKey(last) })
 	}
 
 	#answer(after: string): z.infer<typeof question> {
@@ -116,11 +116,10 @@ export class Acquaintance {
 			.filter(([one]) => one > after)
 			.sort(([a], [b]) => (a < b ? -1 : 1))
 		const portion = all.slice(0, MAX_DIRECTIVES)
-		const next = portion.length < all.length ? portion.at(-1)?.[0] : undefined
 		return {
 			kind: 'told',
 			directives: portion.map(([, one]) => one),
-			...(next !== undefined && { next }),
+			...(portion.length < all.length && { more: true as const }),
 			isSure: this.#isTold || this.#settings.clock.monotonic() - this.#startedAt >= KNOWS,
 		}
 	}

@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { messageOf, RemoteTermError } from '../core/errors.ts'
 import { TimeLimit } from '../core/time-limit.ts'
 import { openSnapshots } from '#last-known-good'
+import { readNewest } from '../last-known-good/newest.ts'
 import { Saving } from '../last-known-good/saving.ts'
-import type { SnapshotStore } from '../last-known-good/store.ts'
+import type { Snapshot, SnapshotStore } from '../last-known-good/store.ts'
 import { directive, isLive, type Directive } from './directive.ts'
 import type { HubSettings } from './options.ts'
 
@@ -62,7 +63,13 @@ export class DirectiveStore {
 			outer: [life],
 		})
 		try {
-			return await this.#load(limit.signal)
+			const found = await readNewest(
+				this.#snapshots,
+				limit.signal,
+				snapshot => this.#read(snapshot),
+				(file, error) => this.#warn(`read ${file} of`, error),
+			)
+			return found ?? []
 		} catch (error) {
 			if (!life.aborted) this.#warn('read', error)
 			return []
@@ -79,20 +86,10 @@ export class DirectiveStore {
 		return this.#saving.close()
 	}
 
-	async #load(signal: AbortSignal): Promise<Directive[]> {
-		for await (const candidate of this.#snapshots.candidates({ signal })) {
-			// The store has said why.
-			if (candidate.status === 'skipped') continue
-			try {
-				const { body, kind } = candidate.snapshot
-				if (kind !== KIND) throw new Error(`it is of the kind ${kind}`)
-				const saved = z.array(directive).parse(JSON.parse(Buffer.from(body).toString('utf8')))
-				return saved.filter(one => isLive(one, this.#settings.clock.now()))
-			} catch (error) {
-				this.#warn(`read ${candidate.file} of`, error)
-			}
-		}
-		return []
+	#read({ body, kind }: Snapshot): Directive[] {
+		if (kind !== KIND) throw new Error(`it is of the kind ${kind}`)
+		const saved = z.array(directive).parse(JSON.parse(Buffer.from(body).toString('utf8')))
+		return saved.filter(one => isLive(one, this.#settings.clock.now()))
 	}
 
 	async #save(signal: AbortSignal): Promise<void> {

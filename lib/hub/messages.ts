@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { PARTS } from './digest.ts'
 import { directive } from './directive.ts'
-import { row, rowCount, rowName } from './rows.ts'
+import { row, rowCount, rowKeyName, rowName } from './rows.ts'
 
 /** How many rows, stamps and directives one message carries at most: with their own limits, that bounds its bytes. */
 export const MAX_ROWS = 256
@@ -28,9 +28,9 @@ const delta = z.object({
 export type Delta = Readonly<z.infer<typeof delta>>
 
 const deltas = z.array(delta).max(MAX_ROWS)
-const directives = z.array(directive).max(MAX_DIRECTIVES)
+export const directives = z.array(directive).max(MAX_DIRECTIVES)
 const stamps = z.array(stamp).max(MAX_STAMPS)
-const keys = z.array(z.string().max(300)).max(MAX_STAMPS)
+const keys = z.array(rowKeyName).max(MAX_STAMPS)
 const part = rowCount.max(PARTS - 1)
 const pair = z.tuple([z.number(), z.number()])
 
@@ -56,7 +56,7 @@ export const hubMessage = z.discriminatedUnion('kind', [
 		kind: z.literal('summary'),
 		parts: z.array(part).max(PARTS).optional(),
 		stamps,
-		directives: z.array(z.tuple([z.string().max(300), rowCount, rowName])).max(MAX_STAMPS),
+		directives: z.array(z.tuple([rowKeyName, rowCount, rowName])).max(MAX_STAMPS),
 	}),
 	/** What you lack, what I lack, and what else I have. */
 	z.object({

@@ -75,8 +75,11 @@ export const readRowKey = (key: string): { readonly kind: RunKind; readonly name
 	return kind && { kind, name: key.slice(at + 1) }
 }
 
+/** Of rows and directives, as they travel: a kind and a name. */
+export const rowKeyName = z.string().max(300)
+
 /** A row as it travels, with its place in the order of its owner's changes. Without a state: no longer there. */
-export const row = z.object({ key: z.string().min(1).max(300), seq: count, state: state.optional() })
+export const row = z.object({ key: rowKeyName.min(1), seq: count, state: state.optional() })
 export type Row = Readonly<z.infer<typeof row>>
 
 export const rowName = name
